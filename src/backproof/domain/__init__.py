@@ -1,0 +1,1 @@
+"""Frozen models shared by every layer: what a backtest is, what may happen to it, what happened to it."""

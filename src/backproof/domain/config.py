@@ -1,0 +1,178 @@
+"""BacktestConfig: the body of `POST /api/v1/backtests`, the YAML file of `backproof run`, the dict of `simulate`."""
+
+import datetime as dt
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import ValidationInfo
+
+from backproof.errors import FieldError, InvalidInput
+
+SYMBOL_PATTERN = r"^[A-Za-z0-9^][A-Za-z0-9.^=_\-]{0,31}$"
+DATASET_PATTERN = r"^[a-z][a-z0-9_\-]{0,49}$"
+STRATEGY_PATTERN = r"^[a-z][a-z0-9_]{0,63}$"
+
+Symbol = Annotated[str, Field(pattern=SYMBOL_PATTERN, examples=["AAPL"])]
+# Strict numbers: "100" and true are mistakes, not numbers. NaN and infinity never get in.
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0.0, lt=1.0)]
+Money = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0.0, le=1e15)]
+Timeframe = Literal["1m", "5m", "15m", "30m", "1h", "1d", "1w"]
+
+
+def _printable(text: str) -> str:
+    if any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in text):
+        raise PydanticCustomError("not_printable", "control characters are not allowed")
+    return text
+
+
+def _stripped_name(text: str) -> str:
+    if not (text := text.strip()):
+        raise PydanticCustomError("blank", "a name needs at least one visible character")
+    return _printable(text)
+
+
+def _plain(value: object, depth: int = 0) -> object:
+    """JSON-plain parameters: finite numbers, printable text, a sane depth."""
+    if depth > 8:
+        raise PydanticCustomError("too_deep", "parameters are nested too deep")
+    match value:
+        case str():
+            if len(value) > 100_000:
+                raise PydanticCustomError("too_long", "parameter texts hold at most 100000 characters")
+            return value if "\n" in value else _printable(value)
+        case bool() | int() | None:
+            return value
+        case float():
+            if not math.isfinite(value):
+                raise PydanticCustomError("finite_number", "parameters must be finite numbers")
+            return value
+        case list() | tuple():
+            return [_plain(item, depth + 1) for item in value]
+        case dict():
+            return {str(key): _plain(item, depth + 1) for key, item in value.items()}
+    raise PydanticCustomError("not_plain", "parameters must be plain numbers, texts, lists and objects")
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_stripped_name)]
+Tag = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(_stripped_name)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sizing(Section):
+    """How much a signal strategy buys: `percent_equity` (value null: 1/number of symbols), `fixed_shares`, `fixed_cash`."""
+
+    type: Literal["percent_equity", "fixed_shares", "fixed_cash"] = "percent_equity"
+    value: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0.0, le=1e15)] | None = None
+
+    @field_validator("value", mode="after")
+    @classmethod
+    def _fixed_sizes_need_a_value(cls, value: float | None, info: ValidationInfo) -> float | None:
+        kind = info.data.get("type", "percent_equity")
+        if kind != "percent_equity" and value is None:
+            raise PydanticCustomError("value_required", "sizing {kind} needs a value", {"kind": kind})
+        return value
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Execution(Section):
+    """When and how orders fill."""
+
+    fill: Literal["next_open", "next_close", "same_close"] = "next_open"
+    fractional_shares: bool = True
+    direction: Literal["long_only", "short_only", "long_short"] = "long_only"
+    max_leverage: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0.0, le=100.0)] = 1.0
+    sizing: Sizing = Sizing()
+    price_mode: Literal["adjusted", "raw"] = "adjusted"
+    dividends: Literal["cash", "reinvest"] = "cash"
+
+
+class Costs(Section):
+    """What trading costs; all zero by default, which the result says in a notice."""
+
+    commission_rate: Fraction = 0.0
+    commission_per_share: Money = 0.0
+    commission_fixed: Money = 0.0
+    commission_min: Money = 0.0
+    slippage_bps: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0.0, lt=10_000.0)] = 0.0
+    borrow_rate: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0.0, le=1.0)] = 0.0
+
+
+class Risk(Section):
+    """Stops, as fractions of the entry fill price."""
+
+    stop_loss: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0.0, lt=1.0)] | None = None
+    take_profit: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0.0, le=100.0)] | None = None
+    trailing_stop: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0.0, lt=1.0)] | None = None
+    stops_active: Literal["entry_bar", "next_bar"] = "entry_bar"
+
+
+class BacktestConfig(Section):
+    """One backtest, completely described. What is left out has the simulation contract's default."""
+
+    name: Name
+    strategy_type: Annotated[str, Field(pattern=STRATEGY_PATTERN, examples=["sma_crossover"])]
+    parameters: Annotated[dict[str, Any], Field(max_length=100), AfterValidator(_plain)] = {}
+    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, max_length=1000)]
+    start_date: dt.date | None = None
+    end_date: dt.date | None = None
+    timeframe: Timeframe = "1d"
+    data_source: Annotated[str, Field(pattern=DATASET_PATTERN, examples=["demo"])] | None = None
+    initial_capital: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0.0, le=1e15)] = 100_000.0
+    benchmark: Symbol | None = None
+    risk_free_rate: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=-1.0, le=10.0)] = 0.0
+    periods_per_year: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0.0, le=1e6)] | None = None
+    execution: Execution = Execution()
+    costs: Costs = Costs()
+    risk: Risk = Risk()
+    tags: Annotated[tuple[Tag, ...], Field(max_length=50)] = ()
+
+    @field_validator("symbols")
+    @classmethod
+    def _symbols_once(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        seen: set[str] = set()
+        for symbol in symbols:
+            if symbol in seen:
+                raise PydanticCustomError("duplicate_symbol", "{symbol} is listed twice", {"symbol": symbol})
+            seen.add(symbol)
+        return symbols
+
+    @field_validator("end_date")
+    @classmethod
+    def _end_not_before_start(cls, end: dt.date | None, info: ValidationInfo) -> dt.date | None:
+        start = info.data.get("start_date")
+        if end is not None and start is not None and end < start:
+            raise PydanticCustomError(
+                "end_before_start", "end_date {end} is before start_date {start}", {"end": str(end), "start": str(start)}
+            )
+        return end
+
+
+def parse_config(given: "Mapping[str, object] | BacktestConfig") -> BacktestConfig:
+    """The validated configuration; InvalidInput names every wrong field at once."""
+    if isinstance(given, BacktestConfig):
+        return given
+    try:
+        return BacktestConfig.model_validate(given)
+    except ValidationError as error:
+        raise InvalidInput(field_errors(error)) from None
+
+
+def pointer_of(location: tuple[int | str, ...]) -> str:
+    """An RFC 6901 pointer from a pydantic location."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def field_errors(error: ValidationError, prefix: tuple[int | str, ...] = ()) -> list[FieldError]:
+    """A pydantic error as field errors with JSON pointers under `prefix`."""
+    return [
+        FieldError(pointer_of((*prefix, *e["loc"])), e["type"], e["msg"][:1].lower() + e["msg"][1:])
+        for e in error.errors(include_url=False, include_context=False, include_input=False)
+    ]

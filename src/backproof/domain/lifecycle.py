@@ -1,0 +1,45 @@
+"""Which status may follow which. BacktestOrchestrator is the only one that applies this table."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    PENDING = "pending"  # being validated, or waiting for data
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+CLAIMED = frozenset({Status.RUNNING, Status.CANCELLING})
+
+TRANSITIONS: dict[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.QUEUED, Status.FAILED, Status.CANCELLED}),
+    # running -> queued: the worker died or gave the run back
+    Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELLED, Status.FAILED}),
+    Status.RUNNING: frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLING, Status.QUEUED}),
+    Status.CANCELLING: frozenset({Status.CANCELLED, Status.FAILED}),
+    Status.COMPLETED: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+
+
+class Stage(StrEnum):
+    """What a running backtest is doing."""
+
+    COLLECT_DATA = "collect_data"
+    INDICATORS = "indicators"
+    SIMULATE = "simulate"
+    SAVE = "save"
+
+
+STAGE_SPAN: dict[Stage, tuple[float, float]] = {
+    Stage.COLLECT_DATA: (0.0, 30.0),
+    Stage.INDICATORS: (30.0, 60.0),
+    Stage.SIMULATE: (60.0, 90.0),
+    Stage.SAVE: (90.0, 100.0),
+}
