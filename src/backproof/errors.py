@@ -111,3 +111,15 @@ class StackError(BackproofError):
     """The local stack cannot start: the data directory is in use, the port is busy, a child does not come up."""
 
     code = "stack_error"
+
+
+class BrokerUnavailable(BackproofError):
+    """Redis or Valkey does not answer: runs are accepted and wait, live updates pause."""
+
+    code = "broker_unavailable"
+
+
+class IdempotencyMismatch(BackproofError):
+    """The Idempotency-Key was used before with another body."""
+
+    code = "idempotency_mismatch"

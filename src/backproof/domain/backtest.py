@@ -77,6 +77,7 @@ class Backtest(Document):
     fence:     raised by every claim; writes and files of an older fence are refused
     seq:       number of the last durable event; also the optimistic version of every change that appends one
     outbox:    events saved with the change that caused them and not yet relayed
+    relay_pending: something of the outbox may not have reached the event stream yet
     heartbeat: counter, raised by the worker that holds the claim
     metrics:   headline metrics; null where undefined, the reason is in null_reasons
     """
@@ -87,6 +88,7 @@ class Backtest(Document):
         ("status", "created_at"),
         ("config.strategy_type", "created_at"),
         ("fingerprint",),
+        ("relay_pending",),
     )
 
     owner_id: str = LOCAL_OWNER
@@ -104,6 +106,7 @@ class Backtest(Document):
     worker: Worker | None = None
     seq: int = 0
     outbox: tuple[Event, ...] = ()
+    relay_pending: bool = False
 
     created_at: UtcDatetime
     queued_at: UtcDatetime | None = None
@@ -158,3 +161,13 @@ class Lease(Document):
 
     holder: str
     expires_at: UtcDatetime
+
+
+class IdempotencyKey(Document):
+    """A client's promise that two requests with the same key are one; the id is `<owner>:<key>`."""
+
+    collection: ClassVar[str] = "idempotency_keys"
+
+    backtest_id: str
+    body_hash: str
+    created_at: UtcDatetime

@@ -1,1 +1,1 @@
-""""""
+"""Logging of every process."""

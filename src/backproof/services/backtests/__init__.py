@@ -1,0 +1,1 @@
+"""Everything the service does with backtests: accept, hand out, run, follow, keep."""
