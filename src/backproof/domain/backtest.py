@@ -76,6 +76,7 @@ class Backtest(Document):
 
     fence:     raised by every claim; writes and files of an older fence are refused
     seq:       number of the last durable event; also the optimistic version of every change that appends one
+    request_hash: equal for requests that must give the same result (configuration without labels, data files)
     outbox:    events saved with the change that caused them and not yet relayed
     relay_pending: something of the outbox may not have reached the event stream yet
     heartbeat: counter, raised by the worker that holds the claim
@@ -88,6 +89,7 @@ class Backtest(Document):
         ("status", "created_at"),
         ("config.strategy_type", "created_at"),
         ("fingerprint",),
+        ("request_hash",),
         ("relay_pending",),
     )
 
@@ -114,6 +116,7 @@ class Backtest(Document):
     completed_at: UtcDatetime | None = None
     estimated_seconds: float | None = None
     work_units: int = 0
+    request_hash: str | None = None
 
     progress: Progress = Progress()
     error: RunError | None = None

@@ -1,1 +1,1 @@
-""""""
+"""The worker and scheduler processes: thin shells around the services."""

@@ -1,0 +1,295 @@
+"""BacktestRunner: claims a run, takes it through its four stages, and keeps the world informed meanwhile.
+
+It is one coroutine on the worker's event loop; the engine computes in a thread beside it, so that heartbeats, log lines
+and progress go out while bars are simulated. A watchdog thread ends the process when the loop cannot renew the claim.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from backproof.domain.backtest import Backtest, Notice, Progress, RunError, Worker
+from backproof.domain.events import Event, EventType
+from backproof.domain.lifecycle import STAGE_SPAN, Stage, Status
+from backproof.errors import BackproofError, BrokerUnavailable, LostClaim
+from backproof.messaging.redis import EventStream, LiveState
+from backproof.services.backtests.monitoring import MonitoringService
+from backproof.services.backtests.orchestrator import BacktestOrchestrator, Outcome, log_line, series_notice
+from backproof.services.backtests.watchdog import Watchdog
+from backproof.services.datasets import DatasetService
+from backproof.storage.lake import Lake
+
+if TYPE_CHECKING:
+    from backproof.engine.result import Result
+    from backproof.engine.simulation import Simulation
+
+log = structlog.get_logger(__name__)
+
+REPORT_SECONDS = 0.25  # latest-value frames and heartbeats: at most four per second
+CHUNK_SECONDS = 0.1  # simulated between two looks at cancel and deadline
+FIRST_CHUNK_BARS = 4096
+LIVE_POINTS = 400
+MAX_LOG_LINES = 10_000
+
+
+class _Deadline(BackproofError):
+    code = "deadline_exceeded"
+
+
+class BacktestRunner:
+    def __init__(
+        self,
+        orchestrator: BacktestOrchestrator,
+        monitoring: MonitoringService,
+        datasets: DatasetService,
+        lake: Lake,
+        stream: EventStream,
+        live: LiveState,
+        worker: Worker,
+        *,
+        lease_seconds: float,
+        max_seconds: float,
+        end_process: Callable[[str], None],
+    ) -> None:
+        self._orchestrator = orchestrator
+        self._monitoring = monitoring
+        self._datasets = datasets
+        self._lake = lake
+        self._stream = stream
+        self._live = live
+        self._worker = worker
+        self._lease_seconds = lease_seconds
+        self._max_seconds = max_seconds
+        self._end_process = end_process
+        self._current: _Attempt | None = None
+
+    async def run_waiting(self) -> int:
+        """Run what waits, one after the other, until nothing does; how many runs were taken."""
+        taken = 0
+        while (run := await self._orchestrator.claim_next(self._worker)) is not None:
+            taken += 1
+            await self._run(run)
+        return taken
+
+    async def give_back_current(self, reason: str) -> None:
+        """The process is about to stop: hand the run it holds to somebody else."""
+        if self._current is not None:
+            await self._orchestrator.give_back(self._current.run, reason)
+
+    async def _run(self, run: Backtest) -> None:
+        attempt = _Attempt(run, self, time.monotonic() + self._max_seconds)
+        self._current = attempt
+        watchdog = Watchdog(self._lease_seconds * 2 / 3, self._end_process)
+        structlog.contextvars.bind_contextvars(backtest_id=run.id, attempt=run.attempt)
+        reporter = asyncio.create_task(attempt.report(watchdog))
+        try:
+            with watchdog:
+                outcome = await attempt.outcome()
+                finished = await self._orchestrator.finish(attempt.run, outcome, attempt.take_lines())
+                if finished is None:
+                    raise LostClaim(f"another worker owns {run.id} now")
+            log.info("backtest_finished", status=str(finished.status), seconds=finished.duration_seconds)
+        except LostClaim as error:
+            log.warning("claim_lost", reason=str(error))
+        finally:
+            reporter.cancel()
+            await asyncio.gather(reporter, return_exceptions=True)
+            self._current = None
+            structlog.contextvars.unbind_contextvars("backtest_id", "attempt")
+
+
+class _Attempt:
+    """One attempt at one run: the stages, and what is known of them so far."""
+
+    def __init__(self, run: Backtest, runner: BacktestRunner, deadline: float) -> None:
+        self.run = run
+        self._r = runner
+        self._deadline = deadline
+        self._stage = Stage.COLLECT_DATA
+        self._started = time.monotonic()
+        self._simulation: Simulation | None = None
+        self._lines: list[dict[str, Any]] = []
+        self._lines_written = 0
+        self._lost = False
+        self._cancelled = run.status == Status.CANCELLING
+        self._timings: dict[str, float] = {}
+
+    # ---- the stages -------------------------------------------------------------------------------------------
+
+    async def outcome(self) -> Outcome:
+        """Do the work. Every failure is an outcome too; only a lost claim is raised."""
+        try:
+            return await self._work()
+        except LostClaim:
+            raise
+        except BackproofError as error:
+            details = dict(error.details)
+            if fields := getattr(error, "errors", None):
+                details["errors"] = [{"pointer": f.pointer, "code": f.code, "message": f.message} for f in fields]
+            return self._failed(RunError(code=error.code, message=error.message, stage=self._stage, details=details))
+        except MemoryError:
+            return self._failed(RunError(code="out_of_memory", message="the run needs more memory", stage=self._stage))
+        except Exception as error:  # noqa: BLE001 - a bug must end the run with a reason, not the worker
+            log.exception("backtest_crashed")
+            message = f"internal error: {type(error).__name__} (the worker's log has the traceback)"
+            return self._failed(RunError(code="internal_error", message=message, stage=self._stage))
+
+    async def _work(self) -> Outcome:
+        from backproof.engine.bars import Bars  # late: numpy and numba stay out of processes that never simulate
+        from backproof.engine.simulation import Simulation
+
+        run, config = self.run, self.run.config
+        if run.attempt > 1:
+            self._say("warning", f"attempt {run.attempt}: started again from the first bar")
+        await self._enter(Stage.COLLECT_DATA)
+        table = await self._r._datasets.load(config)
+        bars = await asyncio.to_thread(Bars.from_frame, table)
+        coverage = await self._r._datasets.check(config)
+        self._say("info", f"{table.num_rows} bars of {len(bars.symbols)} symbols loaded")
+
+        await self._enter(Stage.INDICATORS)
+        simulation = self._simulation = await asyncio.to_thread(Simulation, config, bars)
+        await asyncio.to_thread(simulation.prepare)
+
+        await self._enter(Stage.SIMULATE)
+        await self._simulate(simulation)
+        partial = simulation.position < simulation.total_bars
+        if partial:
+            self._say("warning", f"cancelled after {simulation.position} of {simulation.total_bars} bars")
+            if simulation.position == 0:
+                return Outcome(partial=True, progress=self.progress())
+
+        await self._enter(Stage.SAVE)
+        result = await asyncio.to_thread(simulation.result)
+        notes = [series_notice(series) for series in coverage if series.note]
+        return await self._save(result, partial, notes)
+
+    async def _simulate(self, simulation: "Simulation") -> None:
+        chunk = FIRST_CHUNK_BARS
+        while simulation.position < simulation.total_bars and not self._cancelled:
+            self._check()
+            began, first = time.perf_counter(), simulation.position
+            await asyncio.to_thread(simulation.advance, min(first + chunk, simulation.total_bars))
+            rate = (simulation.position - first) / max(time.perf_counter() - began, 1e-6)
+            chunk = max(1, min(4 * chunk, int(rate * CHUNK_SECONDS)))
+
+    async def _save(self, result: "Result", partial: bool, notes: list[Notice]) -> Outcome:
+        def write() -> tuple[Any, ...]:
+            file = self._r._lake.write_result(self.run.id, self.run.fence, result.to_tables())
+            return file, result.fingerprint(), result.manifest(), result.metrics, result.benchmark_metrics
+
+        file, fingerprint, manifest, metrics, benchmark = await asyncio.to_thread(write)
+        self._check()
+        self._timings[Stage.SAVE] = time.monotonic() - self._started
+        self._say("info", f"{file.fills} fills, {file.trades} trades; result saved", sha256=file.sha256)
+        manifest = {
+            **manifest,
+            "worker": self._r._worker.name,
+            "attempts": self.run.attempt,
+            "seconds": round(time.monotonic() - self._started, 4),
+        }
+        return Outcome(
+            partial=partial,
+            result=file,
+            fingerprint=fingerprint,
+            metrics=metrics,
+            null_reasons=result.null_reasons,
+            benchmark_metrics=benchmark,
+            notices=(*result.notices, *notes),
+            manifest=manifest,
+            progress=self.progress() if partial else self.progress().model_copy(update={"percent": 100.0}),
+        )
+
+    def _failed(self, error: RunError) -> Outcome:
+        self._say("error", error.message, code=error.code)
+        return Outcome(error=error, progress=self.progress())
+
+    # ---- what the world sees ----------------------------------------------------------------------------------
+
+    async def report(self, watchdog: Watchdog) -> None:
+        """Every quarter second: renew the claim, write waiting log lines, send the newest progress and equity."""
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
+            try:
+                renewed = await self._r._orchestrator.renew(self.run, self.progress())
+                if renewed is None:
+                    self._lost = True
+                    return
+                watchdog.renewed()
+                self._cancelled = self._cancelled or renewed.status == Status.CANCELLING
+                if lines := self.take_lines():
+                    await self._r._orchestrator.log(renewed, lines)
+                await self._send_live(renewed)
+            except BackproofError as error:  # the store or Redis is away: the watchdog decides when that is too long
+                log.warning("report_failed", reason=str(error))
+
+    def progress(self) -> Progress:
+        begin, end = STAGE_SPAN[self._stage]
+        simulation = self._simulation
+        done = simulation.position if simulation else 0
+        total = simulation.total_bars if simulation else 0
+        share = done / total if self._stage == Stage.SIMULATE and total else 0.0
+        eta = None
+        if self._stage == Stage.SIMULATE and done:
+            eta = round((time.monotonic() - self._stage_began) * (total - done) / done, 3)
+        return Progress(
+            percent=round(begin + (end - begin) * share, 2),
+            stage=self._stage,
+            bars_done=done,
+            total_bars=total,
+            fills=simulation.fills_so_far if simulation else 0,
+            eta_seconds=eta,
+        )
+
+    def take_lines(self) -> list[dict[str, Any]]:
+        lines, self._lines = self._lines, []
+        return lines
+
+    async def _enter(self, stage: Stage) -> None:
+        self._check()
+        self._stage, self._stage_began = stage, time.monotonic()
+        await self._send_live(self.run.model_copy(update={"status": Status.RUNNING}))
+
+    async def _send_live(self, run: Backtest) -> None:
+        """Progress, and the equity curve so far: latest-value frames, sent and kept for late viewers, never stored."""
+        run = run.model_copy(update={"progress": self.progress()})
+        frames = [await self._r._monitoring.progress_frame(run)]
+        if self._simulation is not None and self._simulation.position and self._stage == Stage.SIMULATE:
+            frames.append(_equity_frame(self._simulation, run))
+        try:
+            await self._r._stream.publish(run.id, frames)
+            await self._r._live.put(run.id, frames)
+        except BrokerUnavailable as error:
+            log.debug("live_not_sent", reason=str(error))
+
+    def _say(self, level: str, message: str, **fields: Any) -> None:
+        if self._lines_written < MAX_LOG_LINES:
+            self._lines_written += 1
+            self._lines.append(log_line(level, message, stage=str(self._stage), **fields))
+
+    def _check(self) -> None:
+        if self._lost:
+            raise LostClaim(f"another worker owns {self.run.id} now")
+        if time.monotonic() > self._deadline:
+            raise _Deadline(f"the run took longer than {self._r._max_seconds:g} seconds (MAX_BACKTEST_DURATION)")
+
+
+def _equity_frame(simulation: "Simulation", run: Backtest) -> Event:
+    """The whole curve so far at no more than LIVE_POINTS evenly chosen bars, the last one always among them."""
+    import numpy as np
+
+    from backproof.domain.documents import utc_now
+
+    done = simulation.position
+    picked = np.unique(np.linspace(0, done - 1, min(done, LIVE_POINTS)).astype(np.int64))
+    times = simulation.dates[picked].astype("datetime64[ms]").astype(np.int64).tolist()
+    equity = np.round(simulation.equity_so_far()[picked], 4).tolist()
+    data = {
+        "points": [list(point) for point in zip(times, equity, strict=True)],
+        "bars_done": done,
+        "total_bars": simulation.total_bars,
+    }
+    return Event(type=EventType.EQUITY, seq=run.seq, timestamp=utc_now(), data=data)
