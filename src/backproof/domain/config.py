@@ -66,7 +66,7 @@ class Section(BaseModel):
 
 
 class Sizing(Section):
-    """How much a signal strategy buys: `percent_equity` (value null: 1/number of symbols), `fixed_shares`, `fixed_cash`."""
+    """How much a signal strategy buys: `percent_equity` (null: 1/number of symbols), `fixed_shares` or `fixed_cash`."""
 
     type: Literal["percent_equity", "fixed_shares", "fixed_cash"] = "percent_equity"
     value: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0.0, le=1e15)] | None = None
@@ -150,7 +150,9 @@ class BacktestConfig(Section):
         start = info.data.get("start_date")
         if end is not None and start is not None and end < start:
             raise PydanticCustomError(
-                "end_before_start", "end_date {end} is before start_date {start}", {"end": str(end), "start": str(start)}
+                "end_before_start",
+                "end_date {end} is before start_date {start}",
+                {"end": str(end), "start": str(start)},
             )
         return end
 

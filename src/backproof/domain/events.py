@@ -33,7 +33,7 @@ class Event(BaseModel):
           notice         {code, message, **fields}
           checkpoint     {bar, stage}
           progress       the body of GET /backtests/{id}/status
-          equity         {points: [[epoch_ms, equity], ...], bars_done, total_bars}: the whole curve so far, down-sampled
+          equity         {points: [[epoch_ms, equity], ...], bars_done, total_bars}: the curve so far, down-sampled
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

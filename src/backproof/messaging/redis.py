@@ -18,13 +18,14 @@ TIMEOUT_SECONDS = 2.0
 
 def connect(url: str, max_connections: int) -> "Redis":
     """A client that gives up after two seconds instead of waiting for a stopped server."""
-    return Redis.from_url(
+    client: Redis = Redis.from_url(
         url,
         max_connections=max_connections,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         health_check_interval=15,
     )
+    return client
 
 
 @asynccontextmanager
@@ -46,7 +47,9 @@ class EventStream:
         async with _answering():
             pipe = self._redis.pipeline(transaction=False)
             for event in events:
-                pipe.xadd(STREAM, {"run": run_id, "event": event.model_dump_json()}, maxlen=STREAM_LENGTH, approximate=True)
+                pipe.xadd(
+                    STREAM, {"run": run_id, "event": event.model_dump_json()}, maxlen=STREAM_LENGTH, approximate=True
+                )
             await pipe.execute()
 
     async def last_id(self) -> str:
@@ -83,7 +86,7 @@ class LiveState:
 
     async def get(self, run_id: str) -> list[Event]:
         async with _answering():
-            frames = await self._redis.hgetall(f"backproof:live:{run_id}")
+            frames: dict[bytes, bytes] = await self._redis.hgetall(f"backproof:live:{run_id}")  # type: ignore[misc]
         return [Event.model_validate_json(frame) for frame in frames.values()]
 
 

@@ -1,4 +1,7 @@
-"""The scheduler process: what must happen although nobody asks for it. Several may run; the lease picks the one that acts."""
+"""The scheduler process: what must happen although nobody asks for it.
+
+Several may run; a lease picks the one that acts.
+"""
 
 import asyncio
 import contextlib

@@ -75,7 +75,8 @@ class RunLedger:
             await self._repository.add(RunEvent.of(run.id, event))
         # an empty outbox that is still pending: the log has the events, only the stream missed them
         events = run.outbox or tuple(
-            stored.event() for stored in await self._repository.find(RunEvent, (eq("run_id", run.id), eq("seq", run.seq)))
+            stored.event()
+            for stored in await self._repository.find(RunEvent, (eq("run_id", run.id), eq("seq", run.seq)))
         )
         published = True
         if events:

@@ -11,7 +11,9 @@ from backproof.errors import FieldError
 T = TypeVar("T")
 
 # a metric that runs can be filtered and sorted by
-ListMetric = Literal["total_return", "annual_return", "cagr", "volatility", "sharpe", "sortino", "max_drawdown", "calmar"]
+ListMetric = Literal[
+    "total_return", "annual_return", "cagr", "volatility", "sharpe", "sortino", "max_drawdown", "calmar"
+]
 
 
 @dataclass(frozen=True, slots=True)

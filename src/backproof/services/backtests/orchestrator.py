@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from backproof.domain.backtest import (
@@ -48,7 +48,7 @@ class Outcome:
     benchmark_metrics: Mapping[str, float | int | None] | None = None
     notices: tuple[Notice, ...] = ()
     manifest: Mapping[str, Any] | None = None
-    progress: Progress = Progress()
+    progress: Progress = field(default_factory=Progress)
 
 
 class BacktestOrchestrator:
@@ -275,7 +275,10 @@ class BacktestOrchestrator:
         def decide(current: Backtest) -> Draft | None:
             if current.fence != fence or current.status not in CLAIMED:
                 return None
-            line = (EventType.LOG, log_line("warning", f"attempt {current.attempt} ended early: {reason}", reason=reason))
+            line = (
+                EventType.LOG,
+                log_line("warning", f"attempt {current.attempt} ended early: {reason}", reason=reason),
+            )
             if current.status == Status.CANCELLING:
                 return _transition(
                     current, Status.CANCELLED, before=[line], set={"completed_at": utc_now(), "worker": None}
@@ -296,7 +299,11 @@ class BacktestOrchestrator:
             # a stop on purpose is not the run's fault and does not count as an attempt
             kept = {"attempt": current.attempt - 1} if reason == "worker_stopped" else {}
             return _transition(
-                current, Status.QUEUED, before=[line], set={"worker": None, "progress": Progress(), **kept}, reason=reason
+                current,
+                Status.QUEUED,
+                before=[line],
+                set={"worker": None, "progress": Progress(), **kept},
+                reason=reason,
             )
 
         given = await self._ledger.change(run, decide)
@@ -388,7 +395,7 @@ def _transition(
     current: Backtest,
     to: Status,
     *,
-    set: Mapping[str, object] | None = None,  # noqa: A002
+    set: Mapping[str, object] | None = None,
     inc: Mapping[str, int | float] | None = None,
     before: list[tuple[EventType, dict[str, Any]]] | None = None,
     **data: Any,

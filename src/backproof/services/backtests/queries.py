@@ -62,5 +62,3 @@ def order(query: BacktestQuery) -> Order:
     if query.sort not in SORTS:
         raise InvalidInput.at("/sort", "unknown_sort", f"cannot sort by {query.sort!r}; one of {', '.join(SORTS)}")
     return Order(SORTS[query.sort], query.descending)
-
-

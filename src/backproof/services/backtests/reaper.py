@@ -43,7 +43,9 @@ class Reaper:
 
     async def look(self) -> int:
         """One round over all claimed runs; how many were given back."""
-        claimed = await self._repository.find(Backtest, (is_in("status", tuple(str(s) for s in CLAIMED)),), limit=10_000)
+        claimed = await self._repository.find(
+            Backtest, (is_in("status", tuple(str(s) for s in CLAIMED)),), limit=10_000
+        )
         self._seen = {run.id: self._sighted(run) for run in claimed}
         given = 0
         for run in claimed:

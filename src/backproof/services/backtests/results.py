@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from backproof.domain.backtest import Backtest, ResultFile
@@ -86,7 +87,7 @@ def _picked(values: "np.ndarray[Any, Any]", max_points: int | None) -> "np.ndarr
         return np.arange(n)
     edges = np.linspace(0, n, max(2, (max_points - 2) // 2 + 1)).astype(np.int64)
     picked = {0, n - 1}
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         picked.add(int(first + values[first:last].argmin()))
         picked.add(int(first + values[first:last].argmax()))
     return np.array(sorted(picked), dtype=np.int64)
@@ -97,7 +98,7 @@ def _dates(table: "pa.Table", picked: "np.ndarray[Any, Any]") -> list[str]:
 
     dates = table["date"].to_numpy()[picked]
     whole_days = bool((dates == dates.astype("datetime64[D]")).all())
-    return np.datetime_as_string(dates, unit="D" if whole_days else "s").tolist()
+    return [str(text) for text in np.datetime_as_string(dates, unit="D" if whole_days else "s")]
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

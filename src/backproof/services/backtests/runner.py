@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 REPORT_SECONDS = 0.25  # latest-value frames and heartbeats: at most four per second
 CHUNK_SECONDS = 0.1  # simulated between two looks at cancel and deadline
-FIRST_CHUNK_BARS = 4096
+FIRST_CHUNK_WORK = 500_000  # bars x symbols, before the speed of this run is known
 LIVE_POINTS = 400
 MAX_LOG_LINES = 10_000
 
@@ -109,13 +109,12 @@ class _Attempt:
         self._r = runner
         self._deadline = deadline
         self._stage = Stage.COLLECT_DATA
-        self._started = time.monotonic()
+        self._started = self._stage_began = time.monotonic()
         self._simulation: Simulation | None = None
         self._lines: list[dict[str, Any]] = []
         self._lines_written = 0
         self._lost = False
         self._cancelled = run.status == Status.CANCELLING
-        self._timings: dict[str, float] = {}
 
     # ---- the stages -------------------------------------------------------------------------------------------
 
@@ -132,7 +131,7 @@ class _Attempt:
             return self._failed(RunError(code=error.code, message=error.message, stage=self._stage, details=details))
         except MemoryError:
             return self._failed(RunError(code="out_of_memory", message="the run needs more memory", stage=self._stage))
-        except Exception as error:  # noqa: BLE001 - a bug must end the run with a reason, not the worker
+        except Exception as error:
             log.exception("backtest_crashed")
             message = f"internal error: {type(error).__name__} (the worker's log has the traceback)"
             return self._failed(RunError(code="internal_error", message=message, stage=self._stage))
@@ -168,7 +167,7 @@ class _Attempt:
         return await self._save(result, partial, notes)
 
     async def _simulate(self, simulation: "Simulation") -> None:
-        chunk = FIRST_CHUNK_BARS
+        chunk = max(1, FIRST_CHUNK_WORK // len(self.run.config.symbols))
         while simulation.position < simulation.total_bars and not self._cancelled:
             self._check()
             began, first = time.perf_counter(), simulation.position
@@ -183,7 +182,6 @@ class _Attempt:
 
         file, fingerprint, manifest, metrics, benchmark = await asyncio.to_thread(write)
         self._check()
-        self._timings[Stage.SAVE] = time.monotonic() - self._started
         self._say("info", f"{file.fills} fills, {file.trades} trades; result saved", sha256=file.sha256)
         manifest = {
             **manifest,
@@ -220,8 +218,7 @@ class _Attempt:
                     return
                 watchdog.renewed()
                 self._cancelled = self._cancelled or renewed.status == Status.CANCELLING
-                if lines := self.take_lines():
-                    await self._r._orchestrator.log(renewed, lines)
+                await self._write_lines(renewed)
                 await self._send_live(renewed)
             except BackproofError as error:  # the store or Redis is away: the watchdog decides when that is too long
                 log.warning("report_failed", reason=str(error))
@@ -247,6 +244,15 @@ class _Attempt:
     def take_lines(self) -> list[dict[str, Any]]:
         lines, self._lines = self._lines, []
         return lines
+
+    async def _write_lines(self, run: Backtest) -> None:
+        if lines := self.take_lines():
+            try:
+                written = await self._r._orchestrator.log(run, lines)
+            except BackproofError:
+                written = None
+            if written is None:
+                self._lines[:0] = lines  # kept for the next round, or for the write that ends the run
 
     async def _enter(self, stage: Stage) -> None:
         self._check()
