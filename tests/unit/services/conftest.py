@@ -1,0 +1,55 @@
+"""The services as one process sees them: a real SQLite store, a real lake, a real Valkey, and no Celery worker."""
+
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from backproof.bootstrap import ServiceFactory
+from backproof.local import valkey
+from backproof.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    directory = tmp_path_factory.mktemp("valkey")
+    socket = directory / "s"
+    process = subprocess.Popen(
+        valkey.command(valkey.binary_path(), directory, socket), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        while not valkey.answers(socket):
+            assert process.poll() is None, "Valkey did not start"
+        yield f"unix://{socket}?db=0"
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, redis_url: str) -> Settings:
+    return Settings(data_dir=tmp_path / "data", redis_url=redis_url)
+
+
+@pytest.fixture
+async def services(settings: Settings) -> AsyncIterator[ServiceFactory]:
+    factory = await ServiceFactory.open(settings)
+    yield factory
+    await factory.close()
+
+
+@pytest.fixture
+def demo_config() -> dict[str, object]:
+    return {
+        "name": "SMA on Apple",
+        "strategy_type": "sma_crossover",
+        "parameters": {"fast": 20, "slow": 50},
+        "symbols": ["AAPL"],
+        "start_date": "2003-01-02",
+        "end_date": "2012-12-31",
+        "data_source": "demo",
+        "benchmark": "SPX",
+        "costs": {"commission_rate": 0.001},
+        "tags": ["demo"],
+    }
