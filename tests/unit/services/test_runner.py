@@ -1,0 +1,162 @@
+"""The runner: cancel in the middle, deadline, failures with a reason, and what the world sees meanwhile."""
+
+import asyncio
+import errno
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backproof.bootstrap import ServiceFactory
+from backproof.domain.backtest import Backtest
+from backproof.domain.events import EventType
+from backproof.domain.lifecycle import Status
+from backproof.errors import StorageFailed
+from backproof.services.backtests import runner as runner_module
+
+OWNER = "local"
+
+
+def never(reason: str) -> None:
+    raise AssertionError(f"the process would have ended: {reason}")
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One bar per chunk and a report after each few of them, so that a short run has a middle."""
+    monkeypatch.setattr(runner_module, "FIRST_CHUNK_WORK", 1)
+    monkeypatch.setattr(runner_module, "CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr(runner_module, "REPORT_SECONDS", 0.01)
+
+
+async def until(services: ServiceFactory, run_id: str, condition: Callable[[Backtest], bool]) -> Backtest:
+    async with asyncio.timeout(20):
+        while not condition(run := await services.orchestrator.get(run_id, OWNER)):
+            await asyncio.sleep(0)
+        return run
+
+
+@pytest.mark.usefixtures("slow")
+async def test_a_cancelled_run_keeps_what_it_had_computed(
+    services: ServiceFactory, demo_config: dict[str, object]
+) -> None:
+    run = await services.orchestrator.submit(demo_config, OWNER)
+    work = asyncio.create_task(services.runner(never).run_waiting())
+    await until(services, run.id, lambda r: r.progress.bars_done > 100)
+    await services.orchestrator.cancel(run.id, OWNER)
+    await work
+    done = await services.orchestrator.get(run.id, OWNER)
+    assert (done.status, done.partial) == (Status.CANCELLED, True)
+    assert done.result is not None
+    whole = await services.orchestrator.submit(demo_config, OWNER)
+    await services.runner(never).run_waiting()
+    uncancelled = await services.results.equity(await services.orchestrator.get(whole.id, OWNER))
+    partial = await services.results.equity(done)
+    assert 100 < len(partial.equity) < len(uncancelled.equity)
+    assert partial.equity == uncancelled.equity[: len(partial.equity)]
+
+
+@pytest.mark.usefixtures("slow")
+async def test_progress_and_equity_are_told_while_bars_are_simulated(
+    services: ServiceFactory, demo_config: dict[str, object]
+) -> None:
+    position = await services._stream.last_id()
+    run = await services.orchestrator.submit(demo_config, OWNER)
+    await services.runner(never).run_waiting()
+    frames = []
+    while True:
+        position, found = await services._stream.read(position, block_ms=10)
+        frames += [event for run_id, event in found if run_id == run.id]
+        if not found:
+            break
+    progress = [e.data["progress"] for e in frames if e.type == EventType.PROGRESS]
+    assert progress == sorted(progress)
+    assert {0.0, 30.0, 60.0, 90.0} <= set(progress)
+    assert any(60 < value < 90 for value in progress), "the simulation's own share is work done, not steps"
+    curves = [e.data for e in frames if e.type == EventType.EQUITY]
+    assert curves
+    assert all(len(c["points"]) <= 400 and c["bars_done"] <= c["total_bars"] for c in curves)
+    durable = [e.seq for e in frames if e.type in (EventType.STATUS_CHANGE, EventType.LOG)]
+    assert durable == list(range(1, len(durable) + 1))
+    assert {e.type for e in await services.monitoring.latest(run.id)} == {EventType.PROGRESS, EventType.EQUITY}
+
+
+@pytest.mark.usefixtures("slow")
+async def test_a_run_past_its_deadline_fails_and_says_so(
+    services: ServiceFactory, demo_config: dict[str, object]
+) -> None:
+    run = await services.orchestrator.submit(demo_config, OWNER)
+    runner = services.runner(never)
+    runner._max_seconds = 0.0
+    await runner.run_waiting()
+    done = await services.orchestrator.get(run.id, OWNER)
+    assert done.error is not None
+    assert (done.status, done.error.code) == (Status.FAILED, "deadline_exceeded")
+
+
+async def test_a_result_that_cannot_be_written_fails_the_run_with_that_reason(
+    services: ServiceFactory, demo_config: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise StorageFailed("cannot write the result: No space left on device", errno=errno.ENOSPC)
+
+    run = await services.orchestrator.submit(demo_config, OWNER)
+    monkeypatch.setattr(type(services.lake), "write_result", full)
+    await services.runner(never).run_waiting()
+    done = await services.orchestrator.get(run.id, OWNER)
+    assert done.status == Status.FAILED
+    assert done.error is not None
+    assert "No space left" in done.error.message
+    assert done.error.stage == "save"
+    assert done.metrics is None
+
+
+async def test_a_bug_in_the_engine_fails_the_run_and_not_the_worker(
+    services: ServiceFactory, demo_config: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from backproof.engine.simulation import Simulation
+
+    def broken(_: Simulation) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    first = await services.orchestrator.submit(demo_config, OWNER)
+    with monkeypatch.context() as patch:
+        patch.setattr(Simulation, "prepare", broken)
+        await services.runner(never).run_waiting()
+    failed = await services.orchestrator.get(first.id, OWNER)
+    assert failed.error is not None
+    assert (failed.status, failed.error.code) == (Status.FAILED, "internal_error")
+    assert "secret detail" not in failed.error.message
+    second = await services.orchestrator.submit(demo_config, OWNER)
+    await services.runner(never).run_waiting()
+    assert (await services.orchestrator.get(second.id, OWNER)).status == Status.COMPLETED
+
+
+async def test_data_that_vanished_after_submit_fails_the_run_with_the_field(
+    services: ServiceFactory, demo_config: dict[str, object], tmp_path: Path
+) -> None:
+    import pyarrow as pa
+
+    table = pa.table({"symbol": ["X"] * 3, "date": ["2020-01-01", "2020-01-02", "2020-01-03"], "close": [1.0, 2.0, 3.0]})
+    file = tmp_path / "x.csv"
+    file.write_text("symbol,date,close\n" + "\n".join(",".join(map(str, row.values())) for row in table.to_pylist()))
+    await services.datasets.import_file(file, "mine", "1d")
+    run = await services.orchestrator.submit(
+        {
+            "name": "x",
+            "strategy_type": "buy_and_hold",
+            "symbols": ["X"],
+            "data_source": "mine",
+            "execution": {"fill": "next_close"},
+        },
+        OWNER,
+    )
+    for file in (services.settings.lake_path / "bars").rglob("*.parquet"):
+        file.unlink()
+    await services.runner(never).run_waiting()
+    done = await services.orchestrator.get(run.id, OWNER)
+    assert done.status == Status.FAILED
+    assert done.error is not None
+    assert done.error.code in ("storage_failed", "not_found")
+    assert str(services.settings.data_dir) not in done.error.message
