@@ -51,7 +51,9 @@ class ServiceFactory:
     async def open(cls, settings: Settings) -> "ServiceFactory":
         """Open the store and prepare the clients (Redis is connected to when first used)."""
         if settings.redis_url is None:
-            raise InvalidSettings("REDIS_URL is not set: start the whole stack with `backproof serve`, or name a server")
+            raise InvalidSettings(
+                "REDIS_URL is not set: start the whole stack with `backproof serve`, or name a server"
+            )
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         repository = await SqliteRepository.open(settings.database_path, DOCUMENTS)
         lake = Lake(settings.lake_path, demo_lake())

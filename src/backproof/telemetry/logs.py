@@ -10,7 +10,9 @@ import structlog
 
 _SECRET_NAME = re.compile(r"(api_?key|password|secret|token|authorization|cookie)", re.IGNORECASE)
 # key=... in a provider's URL, user:password@ in a connection string
-_SECRET_TEXT = re.compile(r"((?:api_?key|token|password|secret)=)[^&\s'\"]+|(://[^:/@\s]*:)[^@\s/]+(?=@)", re.IGNORECASE)
+_SECRET_TEXT = re.compile(
+    r"((?:api_?key|token|password|secret)=)[^&\s'\"]+|(://[^:/@\s]*:)[^@\s/]+(?=@)", re.IGNORECASE
+)
 _QUIET = {"httpx": "WARNING", "httpcore": "WARNING", "numba": "WARNING", "asyncio": "WARNING", "aiosqlite": "WARNING"}
 
 
