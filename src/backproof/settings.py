@@ -42,7 +42,6 @@ class Settings(BaseSettings):
     worker_lease_seconds: float = Field(
         default=10.0, ge=1.0, description="A run whose heartbeat stands still this long is given to another worker."
     )
-    worker_heartbeat_seconds: float = Field(default=3.0, gt=0.0)
     reaper_interval_seconds: float = Field(default=2.0, gt=0.0)
     default_data_source: str = Field(default="demo", description="Used where a backtest names no data_source.")
 

@@ -1,0 +1,235 @@
+"""Killed processes lose nothing: a real stack, real runs of some seconds, kill -9 by process id."""
+
+import asyncio
+import datetime as dt
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+SYMBOLS = [f"S{i:03d}" for i in range(150)]
+BARS = 3000
+CONFIG: dict[str, Any] = {
+    "name": "many symbols, rebalanced daily",
+    "strategy_type": "equal_weight",
+    "parameters": {"rebalance": "daily", "start": "first_bar"},
+    "symbols": SYMBOLS,
+    "data_source": "many",
+    "costs": {"commission_rate": 0.0005, "slippage_bps": 2.0},
+}
+FINAL = ("completed", "failed", "cancelled")
+
+
+class Stack:
+    """`backproof serve` on a data directory, started and stopped by the test."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "backproof.cli.app", "serve", "--data-dir", str(self.directory), "--port", "0"]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        server = self.directory / "server.json"
+
+        def is_up() -> bool:
+            assert self.process is not None
+            assert self.process.poll() is None, "the stack did not start"
+            return server.exists() and json.loads(server.read_text())["pid"] == self.process.pid
+
+        until(is_up, seconds=60)
+        self.client = httpx.Client(base_url=json.loads(server.read_text())["url"], timeout=10)
+
+    def kill(self) -> None:
+        """Everything at once, as a power cut would."""
+        assert self.process is not None
+        family = [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
+        for process in family:
+            process.kill()
+        psutil.wait_procs(family, timeout=10)
+
+    def stop(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+
+    def submit(self) -> str:
+        answer = self.client.post("/api/v1/backtests", json=CONFIG)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["backtest_id"])
+
+    def get(self, path: str) -> Any:
+        answer = self.client.get(f"/api/v1/backtests/{path}")
+        answer.raise_for_status()
+        return answer.json()
+
+    def worker_pid(self, run_id: str, stage: str) -> int:
+        """The pid that computes the run, once it has reached `stage`."""
+        until(lambda: stage in (self.get(f"{run_id}/status")["current_step"], *self.live_steps(run_id)))
+        return int(self.running_events(run_id)[-1]["data"]["worker"].rpartition(":")[2])
+
+    def live_steps(self, run_id: str) -> list[str]:
+        return ["collect_data"] if self.running_events(run_id) else []
+
+    def running_events(self, run_id: str) -> list[dict[str, Any]]:
+        events = self.get(f"{run_id}/events?limit=500")["items"]
+        return [e for e in events if e["type"] == "status_change" and e["data"]["status"] == "running"]
+
+    def wait_final(self, run_id: str, seconds: float = 60) -> dict[str, Any]:
+        until(lambda: self.get(f"{run_id}/status")["status"] in FINAL, seconds)
+        return dict(self.get(run_id))
+
+
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if condition():
+                return
+        except httpx.TransportError:
+            pass  # the web process is being started again
+        assert time.monotonic() < deadline, "the condition was not reached"
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    directory = tmp_path_factory.mktemp("crash")
+    rng = np.random.default_rng(7)
+    days = np.arange(np.datetime64("2000-01-03"), np.datetime64("2020-01-01"), dtype="datetime64[D]")
+    days = days[np.is_busday(days)][:BARS]
+    close = 50 * np.exp(np.cumsum(rng.normal(0.0002, 0.015, (len(SYMBOLS), BARS)), axis=1))
+    open_ = close * np.exp(rng.normal(0, 0.003, close.shape))
+    table = pa.table(
+        {
+            "symbol": np.repeat(SYMBOLS, BARS),
+            "date": np.tile(days, len(SYMBOLS)),
+            "open": open_.ravel(),
+            "high": (np.maximum(open_, close) * 1.005).ravel(),
+            "low": (np.minimum(open_, close) * 0.995).ravel(),
+            "close": close.ravel(),
+            "volume": np.full(close.size, 1e6),
+        }
+    )
+    pq.write_table(table, directory / "many.parquet")
+    data = directory / "data"
+    imported = [sys.executable, "-m", "backproof.cli.app", "import", str(directory / "many.parquet")]
+    subprocess.run([*imported, "--dataset", "many", "--data-dir", str(data)], check=True, stdout=subprocess.DEVNULL)
+    stack = Stack(data)
+    stack.start()
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(stack: Stack) -> dict[str, Any]:
+    run = stack.wait_final(stack.submit())
+    assert run["status"] == "completed", run["error"]
+    return dict(stack.get(f"{run['id']}/manifest"))
+
+
+def assert_same_result(stack: Stack, run: dict[str, Any], undisturbed: dict[str, Any], attempts: int) -> None:
+    assert run["status"] == "completed", run["error"]
+    assert run["attempt"] == attempts
+    manifest = stack.get(f"{run['id']}/manifest")
+    for name in ("equity_hash", "fills_hash", "fingerprint"):
+        assert manifest[name] == undisturbed[name], name
+    seqs = [event["seq"] for event in stack.get(f"{run['id']}/events?limit=500")["items"]]
+    assert seqs == list(range(1, len(seqs) + 1))
+    folders = list((stack.directory / "lake" / "runs" / run["id"]).iterdir())
+    assert [folder.name for folder in folders if any(folder.iterdir())] == [str(attempts)]
+
+
+@pytest.mark.parametrize("stage", ["collect_data", "indicators", "simulate"])
+def test_a_run_whose_worker_is_killed_is_finished_by_another(
+    stack: Stack, undisturbed: dict[str, Any], stage: str
+) -> None:
+    run_id = stack.submit()
+    os.kill(stack.worker_pid(run_id, stage), signal.SIGKILL)
+    killed = time.monotonic()
+    until(lambda: len(stack.running_events(run_id)) == 2)
+    assert time.monotonic() - killed < 10, "the lease is for dead hosts; a dead process is seen at once"
+    assert_same_result(stack, stack.wait_final(run_id), undisturbed, attempts=2)
+
+
+def test_a_killed_celery_parent_loses_nothing(stack: Stack, undisturbed: dict[str, Any]) -> None:
+    run_id = stack.submit()
+    parent = psutil.Process(stack.worker_pid(run_id, "collect_data")).parent()
+    assert parent is not None
+    parent.kill()
+    assert_same_result(stack, stack.wait_final(run_id), undisturbed, attempts=2)
+
+
+def test_a_killed_valkey_disturbs_no_run(stack: Stack, undisturbed: dict[str, Any]) -> None:
+    run_id = stack.submit()
+    stack.worker_pid(run_id, "collect_data")
+    assert stack.process is not None
+    family = psutil.Process(stack.process.pid).children(recursive=True)
+    next(p for p in family if "valkey-server" in p.name()).kill()
+    assert_same_result(stack, stack.wait_final(run_id), undisturbed, attempts=1)
+    again = stack.wait_final(stack.submit())
+    assert again["status"] == "completed", "the restarted broker takes work again"
+
+
+def test_everything_killed_at_once_and_started_again_finishes_what_was_accepted(
+    stack: Stack, undisturbed: dict[str, Any]
+) -> None:
+    runs = [stack.submit() for _ in range(4)]
+    stack.worker_pid(runs[0], "collect_data")
+    stack.kill()
+    stack.start()
+    finished = [stack.wait_final(run_id, seconds=90) for run_id in runs]
+    assert [run["status"] for run in finished] == ["completed"] * 4
+    assert finished[0]["attempt"] == 2
+    for run in finished:
+        assert_same_result(stack, run, undisturbed, attempts=run["attempt"])
+
+
+async def test_a_viewer_sees_every_event_once_and_in_order_through_a_kill_and_its_own_reconnects(
+    stack: Stack, undisturbed: dict[str, Any]
+) -> None:
+    run_id = await asyncio.to_thread(stack.submit)
+    url = f"{str(stack.client.base_url).replace('http', 'ws').rstrip('/')}/ws/backtest/{run_id}"
+    seen: list[int] = []
+    final = ""
+
+    async def watch() -> None:
+        nonlocal final
+        async with asyncio.timeout(90):
+            while not final:
+                async with connect(f"{url}?after={seen[-1] if seen else 0}", compression=None) as socket:
+                    opened = dt.datetime.now(dt.UTC)
+                    try:
+                        async for message in socket:
+                            frame = json.loads(message)
+                            if frame["type"] in ("status_change", "log", "notice", "checkpoint"):
+                                seen.append(frame["seq"])
+                            if frame["type"] == "status_change" and frame["data"]["status"] in FINAL:
+                                final = frame["data"]["status"]
+                                break
+                            if dt.datetime.now(dt.UTC) - opened > dt.timedelta(seconds=0.5):
+                                break  # drop the connection and come back
+                    except ConnectionClosed:
+                        continue
+
+    viewer = asyncio.create_task(watch())
+    pid = await asyncio.to_thread(stack.worker_pid, run_id, "simulate")
+    os.kill(pid, signal.SIGKILL)
+    await viewer
+    assert final == "completed"
+    last = (await asyncio.to_thread(stack.get, run_id))["seq"]
+    assert seen == list(range(1, last + 1))
