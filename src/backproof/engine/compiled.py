@@ -1,0 +1,98 @@
+"""Compilation of the kernels: numba with an on-disk cache that no edit of the engine can fool.
+
+Numba looks at the file of the compiled function only. A change in a file it calls into or takes constants from would go
+unseen and give wrong numbers, so the cache directory is named after a hash of all engine sources.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import platformdirs
+from numba.core import config
+
+numba_config: Any = config
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_interpreted = False
+
+
+@contextmanager
+def interpreted() -> Iterator[None]:
+    """Modules executed inside keep their kernels as plain Python: the oracle the compiled ones are compared with."""
+    global _interpreted
+    before, _interpreted = _interpreted, True
+    try:
+        yield
+    finally:
+        _interpreted = before
+
+
+def kernel(signature: str) -> Callable[[F], F]:
+    """Compile at import for exactly this signature, without the GIL, cached on disk."""
+
+    def decorate(function: F) -> F:
+        if _interpreted:
+            return function
+        directory = cache_directory()
+        given = numba_config.CACHE_DIR
+        if directory is not None:
+            numba_config.CACHE_DIR = str(directory)
+        try:
+            return cast(F, numba.njit(signature, nogil=True, cache=directory is not None)(function))
+        finally:
+            numba_config.CACHE_DIR = given
+
+    return decorate
+
+
+def inner(function: F) -> F:
+    """A function that kernels call; it becomes part of their machine code."""
+    return function if _interpreted else cast(F, numba.njit(nogil=True)(function))
+
+
+def source_hash(directory: Path = Path(__file__).parent) -> str:
+    """Hash of every Python file of the engine."""
+    digest = hashlib.sha256()
+    for path in sorted(directory.rglob("*.py")):
+        digest.update(f"{path.relative_to(directory).as_posix()}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def cache_directory() -> Path | None:
+    """Where compiled kernels are kept; None when no directory of our own can be written (then every start compiles)."""
+    global _directory
+    if _directory is None:
+        _directory = (_find_cache_directory(),)
+    return _directory[0]
+
+
+_directory: tuple[Path | None] | None = None
+
+
+def _find_cache_directory() -> Path | None:
+    name = f"engine-{source_hash()[:16]}"
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    roots = [Path(given)] if given else []
+    roots.append(Path(platformdirs.user_cache_path("backproof", appauthor=False)) / "numba")
+    roots.append(Path(tempfile.gettempdir()) / f"backproof-{os.getuid()}" / "numba")
+    for root in roots:
+        directory = root / name
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # the cache is code: never load it from a directory that somebody else can write to
+            for path in (directory, root):
+                if path.stat().st_uid != os.getuid() and not given:
+                    raise PermissionError(path)
+        except OSError:
+            continue
+        if os.access(directory, os.W_OK | os.X_OK):
+            return directory
+    return None

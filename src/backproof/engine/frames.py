@@ -1,0 +1,237 @@
+"""Long price frames of any library as clean columns per symbol, or a DataError that says where they are wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backproof.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FloatArray = npt.NDArray[np.float64]
+DateArray = npt.NDArray[np.datetime64]
+
+_PRICES = ("open", "high", "low", "close")
+_NUMBERS = (*_PRICES, "adj_close", "volume", "dividend", "split_ratio")
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One symbol's own bars, oldest first; arrays have shape (bars,), prices are as traded, account currency per share.
+
+    dates:      datetime64[D], or [us] where the frame has times of day
+    factor:     adjusted price / price; 1 where nothing is to be adjusted
+    volume:     shares, NaN where unknown; None when the frame has none
+    close_only: there are no open, high, low; the arrays repeat the close
+    """
+
+    symbol: str
+    dates: DateArray
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    factor: FloatArray
+    volume: FloatArray | None
+    close_only: bool
+
+
+def read_frame(frame: Any, symbol: str | None = None) -> list[Series]:
+    """The series of a long frame, in order of first appearance. See Bars.from_frame."""
+    table = _arrow_table(frame)
+    names = {str(name).lower(): name for name in table.column_names}
+    when = next((names[name] for name in ("date", "timestamp") if name in names), None)
+    if when is None:
+        raise DataError("the frame has no column date (or timestamp)", column="date")
+    if "close" not in names and "adj_close" not in names:
+        raise DataError("the frame has no column close (or adj_close)", column="close")
+    given = [name for name in ("open", "high", "low") if name in names]
+    if given and len(given) < 3:
+        missing = next(name for name in ("open", "high", "low") if name not in names)
+        raise DataError(f"the frame has {' and '.join(given)} but no column {missing}", column=missing)
+    if not table.num_rows:
+        raise DataError("the frame has no rows")
+    codes, symbols = _symbols(table, names, symbol)
+    dates = _dates(table.column(when), when)
+    columns = {name: _numbers(table.column(names[name]), name) for name in _NUMBERS if name in names}
+
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(len(symbols) + 1))
+    series = []
+    for number, name in enumerate(symbols):
+        rows = order[starts[number] : starts[number + 1]]
+        if rows[-1] - rows[0] + 1 == len(rows):  # contiguous in the frame: the usual case, and cheap
+            where: Any = slice(int(rows[0]), int(rows[-1]) + 1)
+        else:
+            where = rows
+        own = {column: values[where] for column, values in columns.items()}
+        series.append(_series(name, dates[where], own))
+    return series
+
+
+def _arrow_table(frame: Any) -> "pa.Table":
+    import pyarrow as pa
+
+    if isinstance(frame, pa.Table):
+        return frame
+    if isinstance(frame, pa.RecordBatch):
+        return pa.Table.from_batches([frame])
+    if hasattr(frame, "collect_schema") and hasattr(frame, "collect"):  # a lazy polars frame
+        frame = frame.collect()
+    try:
+        if type(frame).__module__.split(".")[0] == "pandas":
+            return pa.Table.from_pandas(frame)  # keeps a named index (symbol, date) as columns
+        if hasattr(frame, "__arrow_c_stream__"):
+            return pa.table(frame)
+        if isinstance(frame, dict):
+            return pa.table(frame)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise DataError(f"the frame cannot be read: {error}") from None
+    raise DataError(f"bars come as a pandas, polars or Arrow frame, not as {type(frame).__name__}")
+
+
+def _symbols(table: "pa.Table", names: dict[str, str], symbol: str | None) -> tuple[npt.NDArray[np.int64], list[str]]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if "symbol" not in names:
+        if symbol is None:
+            raise DataError("the frame has no column symbol (for one symbol give symbol=...)", column="symbol")
+        return np.zeros(table.num_rows, dtype=np.int64), [symbol]
+    column = table.column(names["symbol"])
+    if column.null_count:
+        raise DataError("symbol is empty", column="symbol", row=_first(pc.is_null(column).to_numpy()))
+    if pa.types.is_dictionary(column.type):
+        column = pc.cast(column, column.type.value_type)
+    if not (
+        pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or str(column.type) == "string_view"
+    ):
+        raise DataError(f"symbol is not a text but {column.type}", column="symbol")
+    encoded = pc.dictionary_encode(pc.cast(column, pa.string())).combine_chunks()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.chunk(0)
+    return encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64), encoded.dictionary.to_pylist()
+
+
+def _dates(column: "pa.ChunkedArray", name: str) -> DateArray:
+    """Whole dates where no time of day is given (of the local clock when the column has a zone)."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    try:
+        if pa.types.is_dictionary(kind):
+            column = pc.cast(column, kind.value_type)
+            kind = column.type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind) or str(kind) == "string_view":
+            column = pc.cast(pc.cast(column, pa.string()), pa.timestamp("us"))
+        elif pa.types.is_timestamp(kind):
+            if kind.tz is not None:
+                column = pc.local_timestamp(column)
+            column = pc.cast(column, pa.timestamp("us"))
+        elif pa.types.is_date(kind):
+            column = pc.cast(column, pa.timestamp("us"))
+        else:
+            raise DataError(f"{name} holds no dates but {kind}", column=name)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(f"{name} cannot be read as dates: {error}", column=name) from None
+    if column.null_count:
+        raise DataError(f"{name} is empty in a row", column=name, row=_first(pc.is_null(column).to_numpy()))
+    moments = column.to_numpy().astype("datetime64[us]")
+    days = moments.astype("datetime64[D]")
+    whole: DateArray = days if bool((days == moments).all()) else moments
+    return whole
+
+
+def _numbers(column: "pa.ChunkedArray", name: str) -> FloatArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if not (
+        pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
+    ):
+        raise DataError(f"{name} holds no numbers but {kind}", column=name)
+    values = pc.cast(column, pa.float64(), safe=False).to_numpy()  # nulls become NaN
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def _first(flags: npt.NDArray[np.bool_]) -> int:
+    return int(np.argmax(flags))
+
+
+def _fail(symbol: str, dates: DateArray, bad: npt.NDArray[np.bool_], column: str, what: str) -> None:
+    if bad.any():
+        day = str(dates[_first(bad)])
+        raise DataError(f"{symbol} {day}: {what}", symbol=symbol, date=day, column=column)
+
+
+def _series(symbol: str, dates: DateArray, own: dict[str, FloatArray]) -> Series:
+    if len(dates) > 1:
+        step = np.diff(dates).astype(np.int64)
+        _fail(symbol, dates[1:], step == 0, "date", "the date is there twice")
+        _fail(symbol, dates[1:], step < 0, "date", "dates are not in increasing order")
+    adjusted = own.get("adj_close")
+    close = own.get("close")
+    if adjusted is not None and np.isnan(adjusted).all():
+        adjusted = None
+    if close is None or (adjusted is not None and np.isnan(close).all()):
+        close, adjusted = own["adj_close"], None
+        own = {name: values for name, values in own.items() if name not in ("dividend", "split_ratio")}  # in it already
+    close_only = "open" not in own or all(np.isnan(own[name]).all() for name in ("open", "high", "low"))
+    prices = {name: close if close_only or name == "close" else own[name] for name in _PRICES}
+    for name in ("close",) if close_only else _PRICES:
+        _check_price(symbol, dates, prices[name], name)
+    if not close_only:
+        _fail(symbol, dates, prices["high"] < prices["low"], "high", "high is below low")
+    if adjusted is not None:
+        _check_price(symbol, dates, adjusted, "adj_close")
+        factor = adjusted / close
+    else:
+        factor = _factors(symbol, dates, close, own)
+    volume = own.get("volume")
+    if volume is not None:
+        _fail(symbol, dates, np.isinf(volume) | (volume < 0.0), "volume", "volume is negative or infinite")
+    return Series(symbol, dates, **prices, factor=factor, volume=volume, close_only=close_only)
+
+
+def _check_price(symbol: str, dates: DateArray, values: FloatArray, name: str) -> None:
+    good = (values > 0.0) & (values < np.inf)
+    if not good.all():
+        _fail(symbol, dates, np.isnan(values), name, f"{name} is missing (NaN)")
+        _fail(symbol, dates, np.isinf(values), name, f"{name} is infinite")
+        _fail(symbol, dates, values < 0.0, name, f"{name} is negative")
+        _fail(symbol, dates, values == 0.0, name, f"{name} is zero")
+
+
+def _factors(symbol: str, dates: DateArray, close: FloatArray, own: dict[str, FloatArray]) -> FloatArray:
+    """Adjustment factors: 1 on the last bar, before an event times (1/ratio) x (1 - dividend/(close before/ratio))."""
+    count = len(dates)
+    ratio = _events(symbol, dates, own.get("split_ratio"), count, 1.0, "split_ratio")
+    dividend = _events(symbol, dates, own.get("dividend"), count, 0.0, "dividend")
+    _fail(symbol, dates, ratio <= 0.0, "split_ratio", "split_ratio is not above zero")
+    _fail(symbol, dates, dividend < 0.0, "dividend", "dividend is negative")
+    factor = np.ones(count)
+    for i in np.flatnonzero((ratio != 1.0) | (dividend != 0.0))[::-1]:
+        if i == 0:
+            continue
+        before = close[i - 1] / ratio[i]  # the previous close in the shares of after the split
+        if dividend[i] >= before:
+            _fail(symbol, dates, np.arange(count) == i, "dividend", "the dividend is not below the previous close")
+        factor[:i] = factor[i] / ratio[i] * (1.0 - dividend[i] / before)
+    return factor
+
+
+def _events(symbol: str, dates: DateArray, values: FloatArray | None, count: int, none: float, name: str) -> FloatArray:
+    if values is None:
+        return np.full(count, none)
+    _fail(symbol, dates, np.isinf(values), name, f"{name} is infinite")
+    return np.where(np.isnan(values), none, values)
+
+
+def symbols_of(series: Sequence[Series]) -> tuple[str, ...]:
+    return tuple(one.symbol for one in series)

@@ -1,0 +1,140 @@
+"""Headline metrics and benchmark statistics, with empyrical's definitions; undefined is None with a reason.
+
+Values are fractions and plain Python numbers. The passes over the bars are compiled (`statistics`), the formulas are
+here.
+"""
+
+import math
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from backproof.engine import statistics as s
+
+FloatArray = npt.NDArray[np.float64]
+Metrics: TypeAlias = dict[str, float | int | None]
+
+TINY = 1e-12  # a denominator below this is rounding noise: the ratio is undefined
+DAYS_PER_YEAR = 365.25
+
+
+def periods_per_year(timeframe: str, given: float | None) -> float:
+    """A: bars per year that ratios are annualised with; 252 exchange days, 52 weeks."""
+    if given is not None:
+        return given
+    return 52.0 if timeframe == "1w" else 252.0
+
+
+def period_rate(annual: float, periods: float) -> float:
+    """The risk-free rate of one bar."""
+    return float((1.0 + annual) ** (1.0 / periods) - 1.0) if annual else 0.0
+
+
+def headline(
+    moments: FloatArray, totals: FloatArray, last_equity: float, capital: float, bars: int, days: int, periods: float
+) -> Metrics:
+    """moments: curve_moments; totals: round_trips; days: calendar days from the first to the last bar; periods: A."""
+    m, n = moments.tolist(), totals.tolist()
+    growth = last_equity / capital
+    root = math.sqrt(periods)
+    mean = m[s.MEAN_EXCESS] * root
+    annual = _power(growth, periods / (bars - 1)) if bars > 1 else None
+    drawdown, closed = m[s.MAX_DRAWDOWN], int(n[s.TOTAL_CLOSED])
+    some, more = bars > 1, bars > 2
+    years = (bars - 1) / periods
+    return {
+        "total_return": growth - 1.0 if bars else None,
+        "annual_return": annual,
+        "cagr": _power(growth, DAYS_PER_YEAR / days) if days else None,
+        "volatility": m[s.STD] * root if more else None,
+        "sharpe": mean / m[s.STD] if more and m[s.STD] >= TINY else None,
+        "sortino": mean / m[s.DOWNSIDE] if some and m[s.DOWNSIDE] >= TINY else None,
+        "max_drawdown": drawdown if bars else None,
+        "calmar": annual / -drawdown if annual is not None and drawdown <= -TINY else None,
+        "exposure": m[s.MEAN_EXPOSURE] if bars else None,
+        "time_in_market": m[s.IN_MARKET] if bars else None,
+        "turnover": n[s.TOTAL_NOTIONAL] / m[s.MEAN_EQUITY] / years if some and m[s.MEAN_EQUITY] >= TINY else None,
+        "trades": closed,
+        "win_rate": n[s.TOTAL_WINS] / closed if closed else None,
+        "profit_factor": n[s.TOTAL_GAINS] / n[s.TOTAL_LOSSES] if n[s.TOTAL_LOSSES] >= TINY else None,
+        "expectancy": n[s.TOTAL_RETURNS] / closed if closed else None,
+        "costs_paid": n[s.TOTAL_COSTS],
+    }
+
+
+def versus(
+    values: FloatArray, last_benchmark: float, capital: float, bars: int, risk_free: float, periods: float
+) -> Metrics:
+    """values: against_benchmark; last_benchmark: the end of the benchmark's curve; risk_free: per bar."""
+    v = values.tolist()
+    some, more = bars > 1, bars > 2
+    beta = v[s.VERSUS_BETA_TOP] / v[s.VERSUS_VARIANCE] if some and v[s.VERSUS_VARIANCE] >= TINY else None
+    alpha = None
+    if beta is not None:
+        mean = v[s.VERSUS_RETURN] - risk_free - beta * (v[s.VERSUS_BENCHMARK] - risk_free)
+        alpha = _power(1.0 + mean, periods)
+    known = bool(v[s.VERSUS_OVERLAP])
+    deviation = v[s.VERSUS_ACTIVE_STD]
+    return {
+        "alpha": alpha,
+        "beta": beta,
+        "correlation": v[s.VERSUS_BETA_TOP] / v[s.VERSUS_STD_PRODUCT] if v[s.VERSUS_STD_PRODUCT] >= TINY else None,
+        "tracking_error": deviation * math.sqrt(periods) if more else None,
+        "information_ratio": (
+            v[s.VERSUS_ACTIVE_MEAN] / deviation * math.sqrt(periods) if more and deviation >= TINY else None
+        ),
+        "benchmark_return": last_benchmark / capital - 1.0 if known else None,
+        "overlap": int(v[s.VERSUS_OVERLAP]),
+    }
+
+
+def _power(growth: float, exponent: float) -> float | None:
+    """growth^exponent - 1; None when the account is gone, or the number too large to hold (a few bars, annualised)."""
+    if growth <= 0.0:
+        return None
+    try:
+        return float(growth**exponent - 1.0)
+    except OverflowError:
+        return None
+
+
+def reasons(metrics: Metrics, versus_benchmark: Metrics | None, bars: int, growth: float) -> dict[str, str]:
+    """One sentence for every metric that is None."""
+    found = {name: _reason(name, metrics, bars, growth) for name, value in metrics.items() if value is None}
+    for name, value in (versus_benchmark or {}).items():
+        if value is None:
+            found[name] = _benchmark_reason(name, bars)
+    return found
+
+
+def _reason(name: str, metrics: Metrics, bars: int, growth: float) -> str:
+    if bars < 2 or (bars < 3 and name in ("volatility", "sharpe")):
+        return "the run has too few bars"
+    if name in ("annual_return", "cagr"):
+        if growth <= 0.0:
+            return "nothing of the capital is left, so there is no growth rate"
+        return "the run is too short to annualise its return"
+    if name == "sharpe":
+        return "the returns do not vary"
+    if name == "sortino":
+        return "no return is below the risk-free rate"
+    if name == "calmar":
+        return "there is no annual return" if metrics["annual_return"] is None else "there is no drawdown"
+    if name in ("win_rate", "expectancy") or (name == "profit_factor" and not metrics["trades"]):
+        return "no trade was closed"
+    if name == "profit_factor":
+        return "no closed trade lost money"
+    return "the mean equity is not above zero"
+
+
+def _benchmark_reason(name: str, bars: int) -> str:
+    if name == "benchmark_return":
+        return "the benchmark has no bar in the run"
+    if bars < 3:
+        return "the run has too few bars"
+    if name in ("alpha", "beta"):
+        return "the benchmark's returns do not vary"
+    if name == "correlation":
+        return "the returns of the run or of the benchmark do not vary"
+    return "the run and the benchmark have the same returns"

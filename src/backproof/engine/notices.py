@@ -1,0 +1,136 @@
+"""What a reader of a result must know before trusting its numbers."""
+
+import numpy as np
+import numpy.typing as npt
+
+from backproof.domain.backtest import Notice
+from backproof.domain.config import BacktestConfig
+from backproof.engine.bars import RunBars
+from backproof.engine.layout import BY_DELISTING, DROPPED, KEY_REASON, KEY_SYMBOL
+
+FEW_TRADES = 30
+_NAMED = 5  # symbols listed by name in a message; the details hold all
+
+IntArray = npt.NDArray[np.int64]
+
+
+def no_costs(config: BacktestConfig) -> Notice | None:
+    costs = config.costs
+    if (
+        costs.commission_rate
+        or costs.commission_per_share
+        or costs.commission_fixed
+        or costs.commission_min
+        or costs.slippage_bps
+    ):
+        return None
+    return Notice(code="no_costs", message="no costs: the run trades without commission and slippage")
+
+
+def optimistic(config: BacktestConfig) -> Notice | None:
+    if config.execution.fill != "same_close":
+        return None
+    return Notice(
+        code="optimistic_fill",
+        message="same_close is optimistic: orders fill at the very close that decided them",
+    )
+
+
+def fictitious_units(config: BacktestConfig, run: RunBars) -> Notice | None:
+    costs = config.costs
+    counted = (
+        not config.execution.fractional_shares
+        or costs.commission_per_share
+        or costs.commission_fixed
+        or costs.commission_min
+    )
+    if not counted or not run.panel.adjusted:
+        return None
+    return Notice(
+        code="fictitious_units",
+        message="whole shares, per-share, fixed and minimum costs are counted in adjusted prices, "
+        "so unit counts before a split or dividend are not those really traded",
+    )
+
+
+def not_traded(run: RunBars) -> Notice | None:
+    """Symbols without a bar in the run."""
+    panel = run.panel
+    without = [
+        symbol
+        for n, symbol in enumerate(run.symbols)
+        if panel.firsts[n] >= run.stop or panel.lasts[n] < run.first or _no_bar(run, n)
+    ]
+    if not without:
+        return None
+    return Notice(
+        code="symbol_without_bars",
+        message=f"no bars in the run: {_names(without)}",
+        details={"symbols": without},
+    )
+
+
+def _no_bar(run: RunBars, n: int) -> bool:
+    if panel_is_whole := run.panel.counts[n] == run.panel.lasts[n] - run.panel.firsts[n] + 1:
+        return not panel_is_whole
+    return bool(np.isnan(run.panel.close[n, run.first : run.stop]).all())
+
+
+def dropped_entries(orders: IntArray, symbols: tuple[str, ...]) -> Notice | None:
+    dropped = {symbols[n]: int(orders[DROPPED, n]) for n in np.flatnonzero(orders[DROPPED])}
+    if not dropped:
+        return None
+    total = sum(dropped.values())
+    return Notice(
+        code="dropped_entries",
+        message=f"{total} {'entry was' if total == 1 else 'entries were'} dropped for lack of buying power: "
+        f"{_names(list(dropped))}",
+        details={"symbols": dropped},
+    )
+
+
+def delisted(fill_keys: IntArray, symbols: tuple[str, ...]) -> Notice | None:
+    rows = fill_keys[fill_keys[:, KEY_REASON] == BY_DELISTING]
+    if not len(rows):
+        return None
+    names = [symbols[n] for n in rows[:, KEY_SYMBOL].tolist()]
+    return Notice(
+        code="delisted",
+        message=f"{len(names)} {'position' if len(names) == 1 else 'positions'} closed at the last close, because the "
+        f"data end before the run: {_names(names)}",
+        details={"symbols": names},
+    )
+
+
+def insolvent(date: str) -> Notice:
+    return Notice(
+        code="insolvent",
+        message=f"insolvent: equity fell to zero or below on {date}; all was closed there, nothing traded after",
+        details={"date": date},
+    )
+
+
+def few_trades(trades: int, baseline: bool) -> Notice | None:
+    if trades >= FEW_TRADES or baseline:
+        return None
+    if trades == 0:
+        return Notice(code="few_trades", message="few trades: not one was closed, trade statistics say nothing")
+    return Notice(
+        code="few_trades",
+        message=f"few trades: {trades} closed, statistics on fewer than {FEW_TRADES} are mostly luck",
+        details={"trades": trades},
+    )
+
+
+def sizing_ignored(config: BacktestConfig, by_weight: bool) -> Notice | None:
+    sizing = config.execution.sizing
+    if not by_weight or (sizing.type == "percent_equity" and sizing.value is None):
+        return None
+    return Notice(
+        code="sizing_ignored", message="execution.sizing is for signal strategies: this one sets target weights"
+    )
+
+
+def _names(symbols: list[str]) -> str:
+    shown = ", ".join(symbols[:_NAMED])
+    return shown if len(symbols) <= _NAMED else f"{shown} and {len(symbols) - _NAMED} more"

@@ -1,0 +1,102 @@
+"""The built-in strategies, and the check of a configuration against them. Light: no numba, no TA-Lib, no bars."""
+
+from difflib import get_close_matches
+from functools import cache
+
+from pydantic import BaseModel, ValidationError
+
+from backproof.domain.config import BacktestConfig, field_errors
+from backproof.engine.strategies.base import Parameters, SignalStrategy, Strategy, WeightStrategy
+from backproof.engine.strategies.breakout import DonchianBreakout
+from backproof.engine.strategies.crossover import SmaCrossover
+from backproof.engine.strategies.not_yet import LATER, refused_features
+from backproof.engine.strategies.portfolio import BuyAndHold, EqualWeight, MomentumTopN
+from backproof.engine.strategies.reversion import RsiMeanReversion
+from backproof.errors import FieldError, InvalidInput
+
+__all__ = [
+    "Parameters",
+    "SignalStrategy",
+    "Strategy",
+    "WeightStrategy",
+    "all_strategies",
+    "check_config",
+    "check_features",
+    "find_strategy",
+]
+
+_BUILT_IN: tuple[type[Strategy], ...] = (
+    SmaCrossover,
+    RsiMeanReversion,
+    DonchianBreakout,
+    MomentumTopN,
+    EqualWeight,
+    BuyAndHold,
+)
+
+
+def all_strategies() -> list[type[Strategy]]:
+    """Every strategy a configuration may name, in the order a list shows them."""
+    return list(_BUILT_IN)
+
+
+@cache
+def _by_name() -> dict[str, type[Strategy]]:
+    return {strategy.name: strategy for strategy in _BUILT_IN}
+
+
+def find_strategy(name: str) -> type[Strategy] | None:
+    return _by_name().get(name)
+
+
+def check_config(config: BacktestConfig) -> BaseModel:
+    """The strategy's parsed parameters.
+
+    Raises InvalidInput naming every wrong field at once: an unknown strategy (with the nearest name), unknown or wrong
+    parameters, and with code `not_yet` what the engine cannot do yet.
+    """
+    errors = refused_features(config)
+    strategy = _by_name().get(config.strategy_type)
+    params: BaseModel | None = None
+    if strategy is None:
+        errors.append(_unknown_strategy(config.strategy_type))
+    else:
+        try:
+            params = strategy.Params.model_validate(config.parameters)
+        except ValidationError as error:
+            errors.extend(_parameter_errors(strategy, error))
+        if strategy.long_only and config.execution.direction == "short_only":
+            errors.append(
+                FieldError(
+                    "/execution/direction",
+                    "direction_mismatch",
+                    f"{strategy.name} holds long positions only, short_only leaves it nothing to do",
+                )
+            )
+    if errors or params is None:
+        raise InvalidInput(errors)
+    return params
+
+
+def check_features(config: BacktestConfig) -> None:
+    """Raise InvalidInput (code `not_yet`) for every part of the configuration the engine cannot do yet."""
+    if errors := refused_features(config):
+        raise InvalidInput(errors)
+
+
+def _unknown_strategy(name: str) -> FieldError:
+    if name in LATER:
+        return FieldError("/strategy_type", "not_yet", f"{name} is not available yet")
+    nearest = get_close_matches(name, _by_name(), n=1, cutoff=0.5)
+    hint = f"did you mean {nearest[0]}?" if nearest else "there are " + ", ".join(_by_name())
+    return FieldError("/strategy_type", "unknown_strategy", f"no strategy is called {name}; {hint}")
+
+
+def _parameter_errors(strategy: type[Strategy], error: ValidationError) -> list[FieldError]:
+    known = ", ".join(strategy.Params.model_fields) or "no parameters"
+    return [
+        FieldError(wrong.pointer, "unknown_parameter", f"unknown parameter; {strategy.name} has {known}")
+        if wrong.code == "extra_forbidden"
+        else wrong
+        for wrong in field_errors(error, ("parameters",))
+    ]

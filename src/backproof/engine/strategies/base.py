@@ -1,0 +1,79 @@
+"""The protocol of a strategy. Nothing here needs numba or TA-Lib: forms and validation import it.
+
+A strategy is made for one run from its parsed parameters and answers, in this order, `warmup`, `indicators`, and
+`signals` or `target_weights`. It reads bars up to the close it decides at and never shifts: the kernel lags them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from backproof.engine.bars import RunBars
+    from backproof.engine.decisions import Weights
+
+    FloatArray: TypeAlias = npt.NDArray[np.float64]
+    Indicators: TypeAlias = Mapping[str, FloatArray]
+    SignalMask: TypeAlias = npt.NDArray[np.uint8]
+
+Kind = Literal["trend", "reversion", "portfolio", "baseline"]
+
+
+class Parameters(BaseModel):
+    """Base of every strategy's parameters: frozen, unknown names are errors, defaults are checked too."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Strategy(ABC):
+    """What signal and weight strategies share.
+
+    name:      the configuration's `strategy_type`
+    version:   raised with every change of what it decides
+    summary:   one sentence for a list or a form
+    long_only: it never decides a short position, so `direction: short_only` is an error
+    p:         the parsed parameters of this run
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    kind: ClassVar[Kind]
+    summary: ClassVar[str]
+    long_only: ClassVar[bool] = False
+    Params: ClassVar[type[Parameters]]
+    p: Any
+
+    def __init__(self, params: BaseModel) -> None:
+        self.p = params
+
+    def warmup(self) -> int:
+        """Bars of a symbol's own history before its first decision can exist (0: decides on its first bar)."""
+        return 0
+
+    def indicators(self, bars: "RunBars") -> "Indicators":  # noqa: ARG002
+        """Named arrays [N, T]; row n is defined on symbol n's own bars and NaN elsewhere."""
+        return {}
+
+
+class SignalStrategy(Strategy):
+    """Decides per symbol when to be in and when to be out."""
+
+    @abstractmethod
+    def signals(self, bars: "RunBars", indicators: "Indicators") -> "SignalMask":
+        """uint8 [N, T], bits of `layout` (1 enter long, 2 exit long, 4 enter short, 8 exit short), 0 = no signal.
+
+        Directions that are not allowed are ignored later; an entry beats an exit of the same bar.
+        """
+
+
+class WeightStrategy(Strategy):
+    """Decides the portfolio: target weights on the bars where it rebalances."""
+
+    @abstractmethod
+    def target_weights(self, bars: "RunBars", indicators: "Indicators") -> "Weights":
+        """Weights as signed fractions of equity; NaN leaves a symbol as it is."""
