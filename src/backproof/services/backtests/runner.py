@@ -14,7 +14,7 @@ import structlog
 from backproof.domain.backtest import Backtest, Notice, Progress, RunError, Worker
 from backproof.domain.events import Event, EventType
 from backproof.domain.lifecycle import STAGE_SPAN, Stage, Status
-from backproof.errors import BackproofError, BrokerUnavailable, LostClaim
+from backproof.errors import BackproofError, BrokerUnavailable, LostClaim, StoreUnavailable
 from backproof.messaging.redis import EventStream, LiveState
 from backproof.services.backtests.monitoring import MonitoringService
 from backproof.services.backtests.orchestrator import BacktestOrchestrator, Outcome, log_line, series_notice
@@ -88,8 +88,7 @@ class BacktestRunner:
         try:
             with watchdog:
                 outcome = await attempt.outcome()
-                finished = await self._orchestrator.finish(attempt.run, outcome, attempt.take_lines())
-                if finished is None:
+                if (finished := await self._finish(attempt, outcome)) is None:
                     raise LostClaim(f"another worker owns {run.id} now")
             log.info("backtest_finished", status=str(finished.status), seconds=finished.duration_seconds)
         except LostClaim as error:
@@ -99,6 +98,16 @@ class BacktestRunner:
             await asyncio.gather(reporter, return_exceptions=True)
             self._current = None
             structlog.contextvars.unbind_contextvars("backtest_id", "attempt")
+
+    async def _finish(self, attempt: "_Attempt", outcome: Outcome) -> Backtest | None:
+        """Save the outcome; while the store is away, keep trying until the claim itself runs out."""
+        lines = attempt.take_lines()
+        while True:
+            try:
+                return await self._orchestrator.finish(attempt.run, outcome, lines)
+            except StoreUnavailable as error:
+                log.warning("finish_waits_for_the_store", reason=str(error))
+                await asyncio.sleep(REPORT_SECONDS)
 
 
 class _Attempt:
