@@ -1,4 +1,4 @@
-"""One process of the service each: web, worker, scheduler. `python -m backproof.cli.processes web` is what a stack starts.
+"""Web, worker, scheduler: one process each. A stack starts them as `python -m backproof.cli.processes web`.
 
 The same functions stand behind `backproof web|worker|scheduler`; this module stays free of the command line's own
 libraries so that a stack is up sooner.

@@ -7,6 +7,7 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -68,8 +69,14 @@ _resolve(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
     "-+.0123456789",
 )
-_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
-_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: _number(str(loader.construct_scalar(node))))
+
+
+def _text(loader: Any, node: yaml.Node) -> str:
+    return str(loader.construct_scalar(node)) if isinstance(node, yaml.ScalarNode) else ""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(_text(loader, node)))
+_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: _number(_text(loader, node)))
 
 
 def _number(text: str) -> float:

@@ -1,0 +1,244 @@
+"""The command line. Commands import what they need when they run, so that `--help` is quick."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from backproof import __version__
+from backproof.errors import BackproofError, InvalidInput, InvalidSettings, NotFound
+
+if TYPE_CHECKING:
+    from backproof.settings import Settings
+
+app = typer.Typer(
+    name="backproof",
+    help="Backtests that can be trusted: describe one, watch it run, keep and repeat the result.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", metavar="DIR", help="Directory of everything kept [env: DATA_DIR].")
+]
+Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of the server [env: WEB_PORT].")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text.")]
+
+
+def _settings(data_dir: Path | None, port: int | None, **more: object) -> "Settings":
+    from backproof.settings import load_settings
+
+    return load_settings(data_dir=data_dir, web_port=port, **more)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"backproof {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The backtest.")],
+    as_json: AsJson = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write equity, fills, trades, metrics, manifest.")
+    ] = None,
+    data_dir: DataDir = None,
+    port: Port = None,
+) -> None:
+    """Run one backtest and show its result. Without a running server, one is started for it.
+
+    Exit codes: 0 completed, 1 failed, 2 bad input, 130 cancelled with Ctrl-C.
+    """
+    from backproof.cli.run import run as run_file
+
+    # A port matters to a stack started here only if it was asked for: two runs at once must not fight over one.
+    raise typer.Exit(run_file(_settings(data_dir, 0 if port is None else port), file, as_json, out))
+
+
+@app.command()
+def serve(
+    data_dir: DataDir = None,
+    port: Port = None,
+    host: Annotated[str | None, typer.Option(help="Loopback address to listen on [env: WEB_HOST].")] = None,
+) -> None:
+    """Start the whole service on this machine; Ctrl-C stops it."""
+    from backproof.cli.serve import serve as serve_stack
+
+    serve_stack(_settings(data_dir, port, web_host=host))
+
+
+@app.command("import")
+def import_prices(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv|FILE.parquet", help="Prices in long form.")],
+    dataset: Annotated[str, typer.Option(metavar="NAME", help="What backtests call it: `data_source: NAME`.")],
+    timeframe: Annotated[str, typer.Option(help="1d, 1h, 5m …")] = "1d",
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+    port: Port = None,
+) -> None:
+    """Import own prices; works beside a running server and without one.
+
+    Columns: symbol, date or timestamp, open, high, low, close, volume, adj_close, dividend, split_ratio;
+    symbol, date and one of close and adj_close are enough.
+    """
+    from backproof.cli.importing import import_file
+
+    import_file(_settings(data_dir, port), file, dataset, timeframe, as_json)
+
+
+@app.command("list")
+def list_runs(
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many, newest first.")] = 20,
+    status: Annotated[str | None, typer.Option(help="Only these: completed, failed, running …")] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+    port: Port = None,
+) -> None:
+    """List backtests, newest first."""
+    from backproof.cli import runs
+
+    with runs.api_of(_settings(data_dir, None), port) as api:
+        runs.list_runs(api, as_json, limit, status)
+
+
+@app.command()
+def show(
+    id: Annotated[str, typer.Argument(metavar="ID", help="A backtest's id.")],
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+    port: Port = None,
+) -> None:
+    """Show one backtest and its result."""
+    from backproof.cli import runs
+
+    with runs.api_of(_settings(data_dir, None), port) as api:
+        runs.show(api, _id(id), as_json)
+
+
+@app.command()
+def cancel(
+    id: Annotated[str, typer.Argument(metavar="ID", help="A backtest's id.")],
+    data_dir: DataDir = None,
+    port: Port = None,
+) -> None:
+    """Cancel a waiting or running backtest; what was computed so far is kept."""
+    from backproof.cli import runs
+
+    with runs.api_of(_settings(data_dir, None), port, offline=False) as api:
+        print(f"{id}: {runs.cancel(api, _id(id))}")
+
+
+@app.command()
+def strategies(as_json: AsJson = False, data_dir: DataDir = None, port: Port = None) -> None:
+    """List the strategies and their parameters."""
+    from backproof.cli import runs
+
+    with runs.api_of(_settings(data_dir, None), port) as api:
+        runs.strategies(api, as_json)
+
+
+@app.command()
+def doctor(data_dir: DataDir = None, port: Port = None) -> None:
+    """Check versions, paths and health."""
+    from backproof.cli.doctor import doctor as check
+
+    raise typer.Exit(check(_settings(data_dir, port)))
+
+
+@app.command()
+def web(data_dir: DataDir = None, port: Port = None) -> None:
+    """Only the web process (needs REDIS_URL)."""
+    from backproof.cli.processes import run_web
+
+    run_web(_settings(data_dir, port))
+
+
+@app.command()
+def worker(
+    queues: Annotated[str, typer.Option(help="Comma-separated.")] = "backtest_execution",
+    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Runs at once.")] = 2,
+    pool: Annotated[str, typer.Option(help="prefork for backtests, threads for I/O.")] = "prefork",
+    data_dir: DataDir = None,
+    port: Port = None,
+) -> None:
+    """Only one worker (needs REDIS_URL)."""
+    settings = _settings(data_dir, port)
+    os.environ["DATA_DIR"] = str(settings.data_dir)  # the Celery application reads its own settings
+    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+    from backproof.cli.processes import run_worker
+
+    raise typer.Exit(run_worker(settings, queues.split(","), concurrency, pool))
+
+
+@app.command()
+def scheduler(data_dir: DataDir = None, port: Port = None) -> None:
+    """Only the scheduler (needs REDIS_URL)."""
+    from backproof.cli.processes import run_scheduler
+
+    run_scheduler(_settings(data_dir, port))
+
+
+def _id(text: str) -> str:
+    """The id as it goes into a path; anything else cannot be one."""
+    if not text or not all(c.isascii() and (c.isalnum() or c in "-_") for c in text):
+        raise NotFound(f"there is no backtest {text!r}")
+    return text
+
+
+def main() -> None:
+    """Every expected error is one line on stderr; anything else keeps its traceback, because it is a bug."""
+    sys.exit(_main())
+
+
+def _main() -> int:
+    from click.exceptions import Abort, ClickException
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        answer: Any = typer.main.get_command(app).main(standalone_mode=False)
+        return int(answer or 0)
+    except ClickException as error:
+        return _say(error.format_message().rstrip("."), error.exit_code)
+    except (Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except BackproofError as error:
+        lines = getattr(error, "lines", None)
+        if lines:
+            for line in lines:
+                print(f"error: {line}", file=sys.stderr)
+            return 2
+        bad_input = isinstance(error, InvalidInput | InvalidSettings | NotFound) or error.code == "bad_file"
+        return _say(error.message, 2 if bad_input else 1)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        return _say((error.strerror or str(error)).lower() + where, 1)
+
+
+def _say(message: str, code: int) -> int:
+    if message:
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""`backproof doctor`: what is installed, where things are, whether they work. Exit code 1 when something does not."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from backproof import __version__
+from backproof.cli.api import Api
+from backproof.errors import BackproofError
+from backproof.local import valkey
+from backproof.local.directory import DataDirectory
+
+if TYPE_CHECKING:
+    from backproof.settings import Settings
+
+PACKAGES = (
+    "celery",
+    "kombu",
+    "redis",
+    "fastapi",
+    "uvicorn",
+    "pydantic",
+    "numpy",
+    "numba",
+    "TA-Lib",
+    "pyarrow",
+    "duckdb",
+)
+LITTLE_SPACE = 500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """ok None: a fact that is neither good nor bad."""
+
+    name: str
+    ok: bool | None
+    text: str
+
+
+def doctor(settings: "Settings") -> int:
+    """Print all checks; the exit code."""
+    console = Console()
+    unicode = (console.encoding or "").lower().replace("-", "") == "utf8"
+    marks = {
+        True: ("✓" if unicode else "ok", "green"),
+        False: ("✗" if unicode else "PROBLEM", "bold red"),
+        None: (" ", ""),
+    }
+    problems = 0
+    for title, checks in (
+        ("versions", _versions()),
+        ("paths", _paths(settings)),
+        ("health", _health(settings)),
+    ):
+        console.print(Text(title, style="bold"))
+        for check in checks:
+            mark, style = marks[check.ok]
+            problems += check.ok is False
+            line = Text.assemble("  ", (mark, style), f" {check.name:<16} {check.text}")
+            console.print(line, soft_wrap=True)
+    console.print()
+    if problems:
+        console.print(Text(f"{problems} problem{'s' if problems > 1 else ''} found", style="bold red"))
+    else:
+        console.print(Text("everything works", style="bold green"))
+    return 1 if problems else 0
+
+
+def _versions() -> list[Check]:
+    found = [
+        Check("backproof", None, __version__),
+        Check("python", (3, 11) <= sys.version_info[:2] < (3, 14), f"{platform.python_version()} ({sys.executable})"),
+        Check("system", None, f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} cores"),
+    ]
+    missing = []
+    versions = []
+    for name in PACKAGES:
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    found.append(
+        Check("packages", not missing, ", ".join(versions) + (f"; missing: {', '.join(missing)}" if missing else ""))
+    )
+    try:
+        answer = subprocess.run(  # noqa: S603
+            [valkey.binary_path(), "--version"], capture_output=True, text=True, timeout=10, check=True
+        )
+        version = next((part for part in answer.stdout.split() if part.startswith("v=")), "v=?")
+        found.append(Check("valkey", True, f"{version[2:]} (bundled)"))
+    except (BackproofError, OSError, subprocess.SubprocessError) as error:
+        found.append(Check("valkey", False, str(error)))
+    return found
+
+
+def _paths(settings: "Settings") -> list[Check]:
+    data = settings.data_dir
+    return [
+        _writable("data directory", data),
+        Check("logs", None, str(data / "logs")),
+        Check("database", None, f"{settings.database_path}{_size(settings.database_path)}"),
+        Check("results, prices", None, str(settings.lake_path)),
+        _space(data),
+    ]
+
+
+def _writable(name: str, path: Path) -> Check:
+    existing = path
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return Check(name, False, f"{path} cannot be written (choose another with --data-dir or DATA_DIR)")
+    return Check(name, True, str(path) if existing == path else f"{path} (made at the first start)")
+
+
+def _space(path: Path) -> Check:
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    free = shutil.disk_usage(path).free
+    return Check("free space", free > LITTLE_SPACE, f"{free / 1e9:.1f} GB")
+
+
+def _size(path: Path) -> str:
+    return f" ({path.stat().st_size / 1e6:.1f} MB)" if path.exists() else " (not yet there)"
+
+
+def _health(settings: "Settings") -> list[Check]:
+    directory = DataDirectory(settings.data_dir)
+    server = directory.server()
+    if server is None:
+        if directory.in_use():
+            return [Check("server", False, "a stack owns the data directory but does not answer yet")]
+        return [Check("server", None, "none is running; `backproof serve` starts one, `backproof run` needs none")]
+    found = [Check("server", True, f"{server.url} (pid {server.pid})")]
+    api = Api(server.url)
+    try:
+        health = api.health()
+    except BackproofError as error:
+        return [Check("server", False, error.message)]
+    finally:
+        api.close()
+    for name, good in (("store", "answers"), ("broker", "answers")):
+        ok = health.get(name) in (True, "ok")
+        found.append(Check(name, ok, good if ok else str(health.get(name))))
+    workers = int(health.get("workers") or 0)
+    found.append(Check("workers", workers > 0, f"{workers} ready" if workers else "none is ready"))
+    return found

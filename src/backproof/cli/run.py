@@ -1,0 +1,211 @@
+"""`backproof run FILE.yaml`: submit, follow live, show and export the result."""
+
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from backproof.cli import tables
+from backproof.cli.api import Api, json_plain
+from backproof.cli.export import check_directory, write_result
+from backproof.cli.follow import Follower
+from backproof.cli.screen import Lines, Live, Silent
+from backproof.cli.server import Interrupted, used_server
+from backproof.cli.yamlfile import ConfigFile, read_config
+from backproof.errors import BackproofError, InvalidInput
+
+if TYPE_CHECKING:
+    from backproof.settings import Settings
+
+COMPLETED, FAILED, BAD_INPUT, CANCELLED = 0, 1, 2, 130
+PLOT_POINTS = 2000
+
+
+class BadConfig(BackproofError):
+    """The file describes no backtest that can run; `lines` says why, one line per field."""
+
+    code = "bad_config"
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+class _Interrupt:
+    """The first Ctrl-C (or SIGTERM) asks, the second one ends the command on the spot."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def __call__(self) -> bool:
+        return self.asked
+
+
+def run(settings: "Settings", path: Path, as_json: bool, out: Path | None) -> int:
+    """The exit code: 0 completed, 1 failed, 2 bad input, 130 cancelled."""
+    interrupted = _Interrupt()
+    began = time.monotonic()
+    file = read_config(path)
+    body = _checked(file)
+    if out is not None:
+        check_directory(out)
+    console = Console(stderr=as_json)
+    screen: Silent = Live(console) if console.is_terminal else Silent() if as_json else Lines(console)
+    try:
+        with screen:
+            screen.step("starting")
+            with used_server(settings, interrupted) as (server, own):
+                ready = time.monotonic()
+                api = Api(server.url)
+                try:
+                    backtest, status = _follow(api, file, body, screen, interrupted)
+                    finished = time.monotonic()
+                    timings = _timings(backtest, ready - began if own else 0.0, finished - ready, finished - began)
+                    curve = (
+                        api.get(f"/backtests/{tables.run_id(backtest)}/equity", max_points=PLOT_POINTS)
+                        if status == "completed"
+                        else None
+                    )
+                    written = write_result(api, backtest, out) if out is not None and curve is not None else []
+                finally:
+                    api.close()
+                if as_json:
+                    _print_json(backtest, status, timings)
+                else:
+                    screen.__exit__(None, None, None)
+                    show_result(console, backtest, curve)
+                    _closing(console, backtest, timings, written, out)
+    except Interrupted:
+        return CANCELLED
+    return {"completed": COMPLETED, "cancelled": CANCELLED}.get(status, FAILED)
+
+
+def _checked(file: ConfigFile) -> dict[str, object]:
+    """What the file says as JSON, refused at once where no server is needed to see that it is wrong."""
+    from backproof.domain.config import parse_config
+    from backproof.engine.strategies import check_config
+
+    try:
+        check_config(parse_config(file.config))
+        return {name: json_plain(value, f"/{name}") for name, value in file.config.items()}
+    except InvalidInput as error:
+        raise BadConfig(file.problems(error)) from None
+
+
+def _follow(
+    api: Api, file: ConfigFile, body: dict[str, object], screen: Silent, interrupted: _Interrupt
+) -> tuple[dict[str, Any], str]:
+    try:
+        submitted = api.post("/backtests", body)
+    except InvalidInput as error:
+        raise BadConfig(file.problems(error)) from None
+    run_id = str(submitted["backtest_id"])
+    screen.status("queued", submitted)
+    follower = Follower(api.url, run_id, screen)
+    status = follower.until_final(interrupted, lambda: _cancel(api, run_id))
+    return api.get(f"/backtests/{run_id}"), status
+
+
+def _cancel(api: Api, run_id: str) -> None:
+    try:
+        api.post(f"/backtests/{run_id}/cancel")
+    except BackproofError:  # it was faster: the events tell how it ended
+        return
+
+
+def _timings(backtest: dict[str, Any], stack: float, run_seconds: float, total: float) -> dict[str, float | None]:
+    """Seconds: start of the stack (0 with a running server), waiting and computing as the server saw it, all of it."""
+    return {
+        "stack_start": round(stack, 3),
+        "queued": _between(backtest.get("created_at"), backtest.get("started_at")),
+        "running": _between(backtest.get("started_at"), backtest.get("completed_at")),
+        "submit_to_final": round(run_seconds, 3),
+        "total": round(total, 3),
+    }
+
+
+def _between(first: object, last: object) -> float | None:
+    import datetime as dt
+
+    if not isinstance(first, str) or not isinstance(last, str):
+        return None
+    return round((dt.datetime.fromisoformat(last) - dt.datetime.fromisoformat(first)).total_seconds(), 3)
+
+
+def _print_json(backtest: dict[str, Any], status: str, timings: dict[str, float | None]) -> None:
+    answer = {
+        "backtest_id": tables.run_id(backtest),
+        "status": status,
+        "metrics": backtest.get("metrics"),
+        "notices": backtest.get("notices", []),
+        "timings": timings,
+    }
+    if backtest.get("error"):
+        answer["error"] = backtest["error"]
+    json.dump(answer, sys.stdout, ensure_ascii=False, indent=2, allow_nan=False)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def show_result(console: Console, backtest: dict[str, Any], curve: dict[str, Any] | None) -> None:
+    """Head line, metrics, plot, notices; for a failed run its reason."""
+    config = backtest.get("config") or {}
+    status = str(backtest["status"])
+    style = tables.STATUS_STYLE.get(status, "")
+    head = Text.assemble((str(backtest.get("name") or config.get("name", "")), "bold"), "  ", (status, f"bold {style}"))
+    console.print()
+    console.print(head)
+    console.print(Text(_subject(config, curve), style="dim"), soft_wrap=True)
+    if error := backtest.get("error"):
+        console.print(Text(f"\n{error.get('message', '')}", style="red"), soft_wrap=True)
+    if metrics := backtest.get("metrics"):
+        console.print()
+        console.print(tables.metrics_view(metrics, backtest.get("benchmark_metrics"), config.get("benchmark")))
+    if curve is not None and len(curve["equity"]) > 1 and _speaks_unicode(console):
+        console.print()
+        console.print(tables.equity_plot(curve, config.get("benchmark"), console))
+    for notice in backtest.get("notices") or []:
+        console.print()
+        console.print(
+            Text.assemble(("note  ", "yellow"), str(notice.get("message", ""))), soft_wrap=not console.is_terminal
+        )
+
+
+def _subject(config: dict[str, Any], curve: dict[str, Any] | None) -> str:
+    symbols = list(config.get("symbols") or [])
+    shown = ", ".join(symbols[:6]) + (f" and {len(symbols) - 6} more" if len(symbols) > 6 else "")
+    parameters = ", ".join(f"{name} {value}" for name, value in (config.get("parameters") or {}).items())
+    parts = [str(config.get("strategy_type", "")) + (f" ({parameters})" if parameters else ""), shown]
+    if curve is not None and curve["dates"]:
+        parts.append(f"{str(curve['dates'][0])[:10]} to {str(curve['dates'][-1])[:10]}")
+        parts.append(f"{curve.get('total_bars', len(curve['dates'])):,} bars")
+    return " · ".join(parts)
+
+
+def _closing(
+    console: Console, backtest: dict[str, Any], timings: dict[str, float | None], written: list[str], out: Path | None
+) -> None:
+    said = f"{tables.run_id(backtest)} · {timings['submit_to_final']:.2f} s from submission to result"
+    if timings["stack_start"]:
+        said += f" · {timings['stack_start']:.1f} s to start the stack"
+    console.print()
+    console.print(Text(said, style="dim"), soft_wrap=True)
+    if written:
+        console.print(Text(f"{out}: {', '.join(written)}", style="dim"), soft_wrap=True)
+
+
+def _speaks_unicode(console: Console) -> bool:
+    return (console.encoding or "").lower().replace("-", "") in {"utf8", "utf16", "utf32"}
