@@ -1,0 +1,58 @@
+"""The web application: everything of `web` put together around one ServiceFactory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from backproof import __version__
+from backproof.bootstrap import ServiceFactory
+from backproof.settings import Settings
+from backproof.web import openapi, pages
+from backproof.web.context import RequestContext
+from backproof.web.errors import install_error_handlers
+from backproof.web.realtime import Hub
+from backproof.web.routes import backtests, live, market_data, results, strategies, system
+from backproof.web.security import LocalOnly, require_loopback
+
+
+def create_app(settings: Settings, factory: ServiceFactory | None = None) -> FastAPI:
+    """The application. Without `factory` it opens its own services when it starts and closes them when it stops.
+
+    Raises InvalidSettings when it is to listen on anything but loopback.
+    """
+    require_loopback(settings.web_host)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        services = factory or await ServiceFactory.open(settings)
+        app.state.services = services
+        app.state.hub = Hub(services.monitoring, settings.ws_max_connections_per_backtest)
+        reading = asyncio.create_task(app.state.hub.run(), name="hub")
+        try:
+            yield
+        finally:
+            reading.cancel()
+            with suppress(asyncio.CancelledError):
+                await reading
+            if factory is None:
+                await services.close()
+
+    app = FastAPI(
+        title="backproof",
+        version=__version__,
+        openapi_url=openapi.PATH,
+        docs_url=None,  # the usual pages load scripts from elsewhere; /docs is our own
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        middleware=[Middleware(RequestContext), Middleware(LocalOnly)],
+    )
+    app.state.settings = settings
+    install_error_handlers(app)
+    for module in (backtests, results, strategies, market_data, system, live, pages):
+        app.include_router(module.router)
+    app.openapi = lambda: openapi.build(app)  # type: ignore[method-assign]
+    return app

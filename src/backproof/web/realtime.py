@@ -1,0 +1,117 @@
+"""Hub: one reader of the event stream per web process, handing every event to the sockets that watch its run.
+
+Only the store is the truth. A feed may lose what it holds (Redis away, a full buffer, an overtaken relay): the session
+notices by `seq` and reads the store before it goes on.
+"""
+
+import asyncio
+from collections import deque
+
+import structlog
+
+from backproof.domain.events import DURABLE, Event, EventType
+from backproof.errors import BrokerUnavailable
+from backproof.services.backtests.monitoring import MonitoringService
+
+log = structlog.get_logger(__name__)
+BUFFER = 256
+RETRY_SECONDS = 0.5
+
+
+class Feed:
+    """What waits for one socket.
+
+    durable:    events in the order of the stream, at most BUFFER
+    latest:     the newest frame of each latest-value type
+    reading:    the session reads the store now; durable events only note that there is more to read
+    stale:      the store may hold events this feed missed
+    overflowed: the socket did not keep up
+    sending:    the time limit of the send that runs now, if one does
+    """
+
+    __slots__ = ("durable", "latest", "overflowed", "reading", "run_id", "sending", "stale", "wake")
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self.durable: deque[Event] = deque()
+        self.latest: dict[EventType, Event] = {}
+        self.wake = asyncio.Event()
+        self.reading = False
+        self.stale = True
+        self.overflowed = False
+        self.sending: asyncio.Timeout | None = None
+
+    def offer(self, event: Event) -> None:
+        if event.type not in DURABLE:
+            self.latest[event.type] = event
+        elif self.reading:
+            self.stale = True
+        elif len(self.durable) < BUFFER:
+            self.durable.append(event)
+        elif not self.overflowed:
+            self.overflowed = True
+            self.durable.clear()
+            if self.sending is not None:
+                self.sending.reschedule(asyncio.get_running_loop().time())
+        self.wake.set()
+
+    def missed(self) -> None:
+        self.stale = True
+        self.wake.set()
+
+
+class Hub:
+    """connected: the stream is being read; while it is not, sessions ask the store twice a second."""
+
+    def __init__(self, monitoring: MonitoringService, sockets_per_run: int) -> None:
+        self._monitoring = monitoring
+        self._sockets_per_run = sockets_per_run
+        self._feeds: dict[str, set[Feed]] = {}
+        self.connected = False
+        self.reason: str | None = "starting"
+
+    @property
+    def sockets(self) -> int:
+        return sum(map(len, self._feeds.values()))
+
+    def subscribe(self, run_id: str) -> Feed | None:
+        """None when this run has as many sockets here as it may."""
+        feeds = self._feeds.setdefault(run_id, set())
+        if len(feeds) >= self._sockets_per_run:
+            return None
+        feed = Feed(run_id)
+        feeds.add(feed)
+        return feed
+
+    def unsubscribe(self, feed: Feed) -> None:
+        feeds = self._feeds[feed.run_id]
+        feeds.discard(feed)
+        if not feeds:
+            del self._feeds[feed.run_id]
+
+    async def run(self) -> None:
+        """Read for as long as the process serves."""
+        while True:
+            try:
+                async for item in self._monitoring.live():
+                    if not self.connected:
+                        self._is(True, None)
+                    if item is not None:
+                        for feed in self._feeds.get(item[0], ()):
+                            feed.offer(item[1])
+            except BrokerUnavailable as error:
+                if self.connected or self.reason == "starting":
+                    log.warning("live_stream_lost", reason=str(error))
+                self._is(False, "Redis does not answer")
+            except Exception:
+                log.exception("live_stream_failed")
+                self._is(False, "reading the event stream failed")
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _is(self, connected: bool, reason: str | None) -> None:
+        if connected and not self.connected:
+            log.info("live_stream_read")
+        self.connected, self.reason = connected, reason
+        for feeds in self._feeds.values():
+            for feed in feeds:
+                feed.missed()

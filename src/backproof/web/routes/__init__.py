@@ -1,0 +1,1 @@
+"""Routes by noun; each module has a `router` that `app.create_app` includes."""

@@ -1,0 +1,175 @@
+"""/api/v1/backtests/{id}/…: what happened to a run and what it computed."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from backproof.domain.backtest import Backtest
+from backproof.domain.events import EventType
+from backproof.errors import Conflict
+from backproof.services.backtests.models import Page
+from backproof.web import cursors
+from backproof.web.bodies import StrictRoute
+from backproof.web.dependencies import Run, Services
+from backproof.web.openapi import problems
+from backproof.web.schemas.common import In, NoticeOut, PageOut
+from backproof.web.schemas.results import (
+    LEVELS,
+    EquityOut,
+    EventOut,
+    EventsIn,
+    EventsOut,
+    FillOut,
+    LogOut,
+    LogsIn,
+    LogsOut,
+    ManifestOut,
+    MetricsOut,
+    RowsIn,
+    TradeOut,
+)
+
+router = APIRouter(prefix="/api/v1/backtests/{backtest_id}", tags=["backtests"], route_class=StrictRoute)
+_SCAN = 500
+
+
+@router.get(
+    "/events",
+    operation_id="list_backtest_events",
+    summary="What happened to a backtest",
+    response_model=EventsOut,
+    responses=problems(404),
+)
+async def events(asked: Annotated[EventsIn, Query()], run: Run, services: Services) -> EventsOut:
+    """The same kept events that the WebSocket sends, in order."""
+    types = tuple(EventType(kind) for kind in asked.type) or None
+    found = await services.monitoring.events(run.id, asked.after, asked.limit + 1, types)
+    items = found[: asked.limit]
+    return EventsOut(
+        items=[EventOut.model_validate(event) for event in items],
+        next_after=items[-1].seq if items else asked.after,
+        more=len(found) > asked.limit,
+    )
+
+
+@router.get(
+    "/logs",
+    operation_id="list_backtest_logs",
+    summary="Log of a backtest",
+    response_model=LogsOut,
+    responses=problems(404),
+)
+async def logs(asked: Annotated[LogsIn, Query()], run: Run, services: Services) -> LogsOut:
+    """Lines at least as serious as `level`, in order."""
+    wanted = LEVELS[LEVELS.index(asked.level) :]
+    items: list[LogOut] = []
+    after, more = asked.after, True
+    while more and len(items) <= asked.limit:
+        found = await services.monitoring.events(run.id, after, _SCAN, (EventType.LOG,))
+        items += [LogOut.of(event) for event in found if event.data.get("level") in wanted]
+        more = len(found) == _SCAN
+        after = found[-1].seq if found else after
+    if len(items) > asked.limit:
+        items, more = items[: asked.limit], True
+        after = items[-1].seq
+    return LogsOut(items=items, next_after=after, more=more)
+
+
+class EquityIn(In):
+    max_points: Annotated[
+        int | None, Query(ge=2, le=100_000, description="At most so many bars; without it, every bar.")
+    ] = None
+
+
+@router.get(
+    "/equity",
+    operation_id="get_backtest_equity",
+    summary="Equity curve of a backtest",
+    response_model=EquityOut,
+    responses=problems(404, 409, 507),
+)
+async def equity(asked: Annotated[EquityIn, Query()], run: Run, services: Services) -> EquityOut:
+    """Equity, cash, drawdown and benchmark by bar. 409 while there is no result."""
+    return EquityOut.of(run, await services.results.equity(run, asked.max_points))
+
+
+@router.get(
+    "/trades",
+    operation_id="list_backtest_trades",
+    summary="Round trips of a backtest",
+    response_model=PageOut[TradeOut],
+    responses=problems(404, 409, 507),
+)
+async def trades(asked: Annotated[RowsIn, Query()], run: Run, services: Services) -> Any:
+    """From flat to flat, in the order they closed; then the ones still open, marked `open`. 409 without a result."""
+    question = {"list": "trades", "run": run.id}
+    page = await services.results.trades(run, asked.limit, _offset(asked.cursor, question))
+    return _page(page, run, question)
+
+
+@router.get(
+    "/fills",
+    operation_id="list_backtest_fills",
+    summary="Fills of a backtest",
+    response_model=PageOut[FillOut],
+    responses=problems(404, 409, 507),
+)
+async def fills(asked: Annotated[RowsIn, Query()], run: Run, services: Services) -> Any:
+    """Every execution, in order. 409 without a result."""
+    question = {"list": "fills", "run": run.id}
+    page = await services.results.fills(run, asked.limit, _offset(asked.cursor, question))
+    return _page(page, run, question)
+
+
+@router.get(
+    "/metrics",
+    operation_id="get_backtest_metrics",
+    summary="Metrics of a backtest",
+    response_model=MetricsOut,
+    responses=problems(404, 409),
+)
+async def metrics(run: Run) -> MetricsOut:
+    """Headline metrics, those against the benchmark, and what to know before trusting them. 409 without a result."""
+    return MetricsOut(
+        backtest_id=run.id,
+        partial=run.partial,
+        metrics=_computed(run, run.metrics),
+        null_reasons=run.null_reasons,
+        benchmark_metrics=run.benchmark_metrics,
+        notices=[NoticeOut.model_validate(notice) for notice in run.notices],
+    )
+
+
+@router.get(
+    "/manifest",
+    operation_id="get_backtest_manifest",
+    summary="What a result was made from",
+    response_model=ManifestOut,
+    responses=problems(404, 409),
+)
+async def manifest(run: Run) -> ManifestOut:
+    """Configuration, data, strategy code, engine and their hashes: enough to repeat the run. 409 without a result."""
+    return ManifestOut.model_validate(_computed(run, run.manifest))
+
+
+def _computed(run: Backtest, value: dict[str, Any] | None) -> dict[str, Any]:
+    if value is None:
+        raise Conflict(f"backtest {run.id} is {run.status} and has no result", status=str(run.status))
+    return value
+
+
+def _offset(cursor: str | None, question: dict[str, Any]) -> int:
+    return int(cursors.decode(cursor, question) or 0)
+
+
+def _page(page: Page[dict[str, Any]], run: Backtest, question: dict[str, Any]) -> dict[str, Any]:
+    whole_days = run.config.timeframe in ("1d", "1w")
+    items = [_days(row) for row in page.items] if whole_days else page.items
+    return {"items": items, "next_cursor": cursors.encode(page.next_cursor, question), "total": page.total}
+
+
+def _days(row: dict[str, Any]) -> dict[str, Any]:
+    """Dates as the equity curve has them: without a time of day where bars are days."""
+    return {
+        name: value[:10] if name.endswith("date") and isinstance(value, str) else value for name, value in row.items()
+    }

@@ -1,0 +1,115 @@
+"""Protection of the local service, which has one owner and no login: only this machine's own pages may use it.
+
+A web page from anywhere can make a browser send requests to 127.0.0.1, and DNS rebinding makes such a page look like
+the same origin. Both show in headers a page cannot forge: Host names the rebound name, Origin the page's site.
+"""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backproof.domain.backtest import LOCAL_OWNER
+from backproof.errors import InvalidSettings
+from backproof.web.errors import EDGE_KINDS, problem
+
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "cache-control": "no-store",
+}
+
+
+def is_loopback(host: str) -> bool:
+    """localhost, 127.0.0.0/8 or ::1, with or without brackets."""
+    host = host.strip("[]").lower()
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def require_loopback(host: str) -> None:
+    if not is_loopback(host):
+        raise InvalidSettings(f"WEB_HOST={host}: without accounts the service listens on loopback only (127.0.0.1)")
+
+
+def owner() -> str:
+    """The owner of everything in local mode."""
+    return LOCAL_OWNER
+
+
+def refusal(headers: Headers) -> tuple[str, str] | None:
+    """(problem code, detail) of a request that does not come from this machine's own pages or programs."""
+    host = headers.get("host", "")
+    if len(headers.getlist("host")) != 1 or not is_loopback(_name(host)):
+        return "host_not_allowed", f"Host {host[:100]!r} is not a name of this machine (localhost, 127.0.0.1, [::1])."
+    for origin in headers.getlist("origin"):
+        parts = _split(origin)
+        if parts is None or parts != _split(f"{parts[0]}://{host}"):
+            return "origin_not_allowed", f"Origin {origin[:100]!r} is not this service ({host})."
+    return None
+
+
+def _name(host: str) -> str:
+    parts = _split(f"http://{host}")
+    return parts[1] if parts else ""
+
+
+def _split(url: str) -> tuple[str, str, int] | None:
+    """(scheme, host, port) of an origin, None for anything else ("null", a path, credentials)."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+            return None
+        if parts.path or parts.query or parts.fragment or any(c.isspace() for c in url):
+            return None
+        return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return None
+
+
+class LocalOnly:
+    """Refuses foreign Host and Origin headers, for HTTP and WebSocket alike, and adds the security headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        refused = refusal(Headers(scope=scope))
+        if scope["type"] == "websocket":
+            if refused is not None:
+                await receive()
+                await send({"type": "websocket.close", "code": 4403, "reason": refused[0]})  # before accept: HTTP 403
+                return
+            await self._app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                sent = {name.lower() for name, _ in message.get("headers", [])}
+                message["headers"] = [
+                    *message.get("headers", []),
+                    *((n.encode(), v.encode()) for n, v in HEADERS.items() if n.encode() not in sent),
+                ]
+            await send(message)
+
+        if refused is not None:
+            code, detail = refused
+            await problem(scope, code, EDGE_KINDS[code], detail)(scope, receive, guarded)
+            return
+        await self._app(scope, receive, guarded)
