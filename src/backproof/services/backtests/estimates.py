@@ -34,7 +34,8 @@ class Estimator:
                 limit=_SAMPLE,
             )
             samples = [(run.work_units, run.duration_seconds) for run in runs if run.duration_seconds is not None]
-            self._samples[strategy_type] = (time.monotonic(), samples)
+            if samples:
+                self._samples[strategy_type] = (time.monotonic(), samples)
         if not samples:
             return None
         nearest = sorted(samples, key=lambda sample: abs(sample[0] - work_units))[:5]

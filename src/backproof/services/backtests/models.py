@@ -7,6 +7,7 @@ from typing import Generic, Literal, TypeVar
 from backproof.domain.backtest import Notice, RunError
 from backproof.domain.lifecycle import Status
 from backproof.errors import FieldError
+from backproof.services.datasets import Coverage
 
 T = TypeVar("T")
 
@@ -71,24 +72,13 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesCoverage:
-    """What the data source holds of one symbol."""
-
-    symbol: str
-    first: dt.date
-    last: dt.date
-    bars: int
-    close_only: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Validation:
     """The answer of a dry run: errors make it invalid; warnings are what the result's notices would say."""
 
     valid: bool
     errors: list[FieldError] = field(default_factory=list)
     warnings: list[Notice] = field(default_factory=list)
-    coverage: list[SeriesCoverage] = field(default_factory=list)
+    coverage: list[Coverage] = field(default_factory=list)
     estimate: Estimate | None = None
     identical: str | None = None
 

@@ -238,7 +238,7 @@ class BacktestOrchestrator:
                 return None
             if outcome.error is not None:
                 status = Status.FAILED
-            elif outcome.partial or current.status == Status.CANCELLING:
+            elif current.status == Status.CANCELLING:
                 status = Status.CANCELLED
             else:
                 status = Status.COMPLETED
@@ -263,6 +263,8 @@ class BacktestOrchestrator:
                 **({"error": outcome.error.model_dump(mode="json")} if outcome.error else {}),
             )
 
+        if outcome.partial:  # the worker has heard of a cancel that its copy of the run does not show yet
+            run = await self._repository.get(Backtest, run.id) or run
         finished = await self._ledger.change(run, decide)
         if finished is not None:
             await self._close_attempt(finished, str(finished.status))
