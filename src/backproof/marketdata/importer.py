@@ -79,7 +79,9 @@ def check_prices(path: Path, timeframe: str = "1d") -> Prices:
             _check_range(file, name, numbers[name], good[name])
     _check_bars(file, numbers, good)
     order = np.argsort(codes, kind="stable")
-    _check_order(file, when, codes, times, dated, order)
+    previous = _previous_rows(codes, dated, order)
+    _check_order(file, when, times, previous)
+    _check_dividends(file, numbers, good, previous)
     file.problems.raise_if_any()
 
     names = pa.array(symbols, pa.string()).take(pa.array(codes[order]))
@@ -177,8 +179,8 @@ def _outside(values: Any, low: Any, high: Any, row: int) -> str:
     return f"{_text(values[row])} is not between the low {_text(low[row])} and the high {_text(high[row])}"
 
 
-def _check_order(file: RawFile, when: str, codes: Any, times: Any, dated: Any, order: Any) -> None:
-    """Within a symbol every bar is later than the one before it in the file."""
+def _previous_rows(codes: Any, dated: Any, order: Any) -> Any:
+    """For each row the row of the symbol's bar before it in the file, -1 for none."""
     import numpy as np
 
     usable = order[(codes[order] >= 0) & dated[order]]
@@ -186,6 +188,11 @@ def _check_order(file: RawFile, when: str, codes: Any, times: Any, dated: Any, o
     same = codes[row] == codes[before]
     previous = np.full(len(codes), -1, dtype=np.int64)
     previous[row[same]] = before[same]
+    return previous
+
+
+def _check_order(file: RawFile, when: str, times: Any, previous: Any) -> None:
+    """Within a symbol every bar is later than the one before it in the file."""
 
     def place(row: int) -> str:
         return f"{file.problems.unit} {file.numbers[previous[row]]}"
@@ -202,4 +209,24 @@ def _check_order(file: RawFile, when: str, codes: Any, times: Any, dated: Any, o
         when,
         "unsorted_dates",
         lambda row: f"{times[row]} comes after {times[previous[row]]} of {place(row)}",
+    )
+
+
+def _check_dividends(file: RawFile, numbers: dict[str, Any], good: dict[str, Any], previous: Any) -> None:
+    """Without adjusted closes the dividends make the adjustment: each is below the close before it."""
+    import numpy as np
+
+    if "dividend" not in numbers or "close" not in numbers or "adj_close" in numbers:
+        return
+    ratio = numbers.get("split_ratio", np.ones(len(previous)))
+    usable = good["dividend"] & good["close"] & good["close"][previous] & (previous >= 0)
+    if "split_ratio" in good:
+        usable &= good["split_ratio"] & (ratio > 0)
+    before = np.divide(numbers["close"][previous], ratio, where=usable, out=np.ones(len(previous)))
+    file.problems.add_where(
+        usable & (numbers["dividend"] >= before),
+        file.numbers,
+        "dividend",
+        "dividend_too_large",
+        lambda row: f"{_text(numbers['dividend'][row])} is not below the close before it, {_text(before[row])}",
     )

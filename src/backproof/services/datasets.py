@@ -24,7 +24,6 @@ TIMEFRAMES: tuple[str, ...] = get_args(Timeframe)
 # a run may ask for a start on a holiday or weekend before the first bar, and an end after the last one
 CALENDAR_SLACK = dt.timedelta(days=7)
 _CACHED_DATES = 64 << 20  # bytes
-_PRICES = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class ImportReport:
 
     dataset: str
     timeframe: str
-    rows: int
+    bars: int
     symbols: list[SymbolInfo]
     replaced: list[str]
     warnings: list[str]
@@ -158,18 +157,20 @@ class DatasetService:
         adjusted: bool,
         max_points: int | None,
     ) -> BarSeries:
+        from backproof.marketdata.views import downsampled, json_rows, price_view, rows_between
+
         known = self._lake.find_series(source, timeframe)
         if symbol not in known:
             self._lake.timeframes(source)  # NotFound for an unknown source
             raise NotFound(_unknown(symbol, source, timeframe, known), symbol=symbol)
         table = self._lake.read_series([known[symbol]])
-        dates, columns = _view(table, adjusted)
-        first, last = _rows_between(dates, start, end)
+        dates, columns = price_view(table, adjusted)
+        first, last = rows_between(dates, start, end)
         dates, columns = dates[first:last], {name: values[first:last] for name, values in columns.items()}
         total = len(dates)
         if max_points is not None and total > max_points:
-            dates, columns = _downsampled(dates, columns, max(1, max_points))
-        return BarSeries(symbol, source, timeframe, adjusted, total, _rows(dates, columns))
+            dates, columns = downsampled(dates, columns, max(1, max_points))
+        return BarSeries(symbol, source, timeframe, adjusted, total, json_rows(dates, columns))
 
     # ---- importing --------------------------------------------------------------------------------------------
 
@@ -202,7 +203,7 @@ class DatasetService:
         return ImportReport(
             dataset=dataset,
             timeframe=timeframe,
-            rows=prices.table.num_rows,
+            bars=prices.table.num_rows,
             symbols=[_info(series) for series in written],
             replaced=[series.symbol for series in written if series.symbol in before],
             warnings=warnings,
@@ -246,13 +247,15 @@ class DatasetService:
         raise InvalidInput.at("/timeframe", "no_such_bars", f"{source} has no {timeframe} bars, only {there}")
 
     def _coverage(self, series: Series, config: BacktestConfig) -> Coverage:
+        from backproof.marketdata.views import rows_between  # late, as everything that needs numpy
+
         start, end = config.start_date, config.end_date
         if (start is None or start <= series.first) and (end is None or end >= series.last):
             inside = series.bars
         elif (start is not None and start > series.last) or (end is not None and end < series.first):
             inside = 0
         else:
-            first, last = _rows_between(self._series_dates(series), start, end)
+            first, last = rows_between(self._series_dates(series), start, end)
             inside = last - first
         return Coverage(
             symbol=series.symbol,
@@ -350,64 +353,3 @@ def _fill_errors(config: BacktestConfig, traded: Sequence[Series]) -> list[Field
     names = ", ".join(lacking[:5]) + (", …" if len(lacking) > 5 else "")
     message = f"next_open needs open prices, and the data of {names} is close-only: take next_close or same_close"
     return [FieldError("/execution/fill", "close_only_data", message)]
-
-
-def _rows_between(dates: "np.ndarray[Any, Any]", start: dt.date | None, end: dt.date | None) -> tuple[int, int]:
-    """Half-open range of rows whose day is between the two dates, both inclusive."""
-    import numpy as np
-
-    first = 0 if start is None else int(np.searchsorted(dates, np.datetime64(start, "D"), side="left"))
-    last = len(dates)
-    if end is not None:
-        last = int(np.searchsorted(dates, np.datetime64(end, "D") + 1, side="left"))
-    return first, max(first, last)
-
-
-def _view(table: "pa.Table", adjusted: bool) -> "tuple[np.ndarray[Any, Any], dict[str, np.ndarray[Any, Any]]]":
-    """Dates and the columns to show."""
-    from backproof.marketdata.adjust import adjustment_factors, volume_factors
-
-    columns = {name: table[name].to_numpy() for name in table.column_names[2:]}
-    dates = table.column(1).to_numpy()
-    adj_close = columns.pop("adj_close", None)
-    if "close" not in columns:
-        return dates, {"close": adj_close, **columns}
-    dividend, split_ratio = columns.get("dividend"), columns.get("split_ratio")
-    if not adjusted:
-        return dates, columns
-    factors = adjustment_factors(columns["close"], adj_close, dividend, split_ratio)
-    shown = {name: columns[name] * factors for name in _PRICES if name in columns}
-    if "volume" in columns:
-        shown["volume"] = columns["volume"] * volume_factors(split_ratio, len(dates))
-    return dates, shown
-
-
-def _downsampled(
-    dates: "np.ndarray[Any, Any]", columns: "dict[str, np.ndarray[Any, Any]]", points: int
-) -> "tuple[np.ndarray[Any, Any], dict[str, np.ndarray[Any, Any]]]":
-    """Stretches of (nearly) equally many bars as one bar each: first open, highest high, lowest low, last close."""
-    import numpy as np
-
-    edges = np.linspace(0, len(dates), points + 1).astype(np.int64)
-    how = {"high": np.maximum, "low": np.minimum, "split_ratio": np.multiply}
-    starts, ends = edges[:-1], edges[1:] - 1
-    reduced: dict[str, np.ndarray[Any, Any]] = {}
-    for name, values in columns.items():
-        if name in ("open", "close"):
-            reduced[name] = values[starts if name == "open" else ends]
-        else:
-            reduced[name] = how.get(name, np.add).reduceat(values, starts)
-    return dates[starts], reduced
-
-
-def _rows(dates: "np.ndarray[Any, Any]", columns: "dict[str, np.ndarray[Any, Any]]") -> list[dict[str, Any]]:
-    import numpy as np
-
-    days = dates.dtype == np.dtype("datetime64[D]")
-    texts = np.datetime_as_string(dates, unit="D" if days else "s", timezone="naive" if days else "UTC").tolist()
-    lists = [
-        values.tolist() if np.isfinite(values).all() else [x if np.isfinite(x) else None for x in values.tolist()]
-        for values in columns.values()
-    ]
-    names = ["date", *columns]
-    return [dict(zip(names, row, strict=True)) for row in zip(texts, *lists, strict=True)]
