@@ -54,12 +54,13 @@ find_python() {
 }
 
 with_uv() {
-    uv pip install --quiet --python .venv/bin/python --require-hashes -r "$wanted"
+    # compiled now: where the environment forbids Python to keep compiled files, every start would compile everything
+    uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r "$wanted"
 }
 
 with_pip() {
     .venv/bin/python -m pip --version >/dev/null 2>&1 || return 1
-    .venv/bin/python -m pip install --quiet --require-hashes -r "$wanted"
+    .venv/bin/python -m pip install --quiet --compile --require-hashes -r "$wanted"
 }
 
 plain_venv() {
@@ -95,4 +96,5 @@ cat >.venv/bin/backproof <<'SCRIPT'
 exec "$(dirname "$(readlink -f "$0")")/python" -P -m backproof.cli.app "$@"
 SCRIPT
 chmod +x .venv/bin/backproof
+.venv/bin/python -m compileall -q src
 .venv/bin/python -P -c 'import backproof' || fail "the package in src/ cannot be imported"

@@ -5,14 +5,16 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
 from backproof.cli.api import ApiError
+from backproof.errors import NotFound
 
 FINAL = frozenset({"completed", "failed", "cancelled"})
 LOST_SECONDS = 30.0
 LOOK_SECONDS = 0.1
+UNKNOWN_RUN = 4404  # the server's close code for a run it does not have
 
 Plain = dict[str, Any]
 
@@ -54,10 +56,10 @@ class Follower:
                             on_interrupt()
                         self._receive(connection)
                     return self._status
-            except InvalidStatus as error:
-                if error.response.status_code in (403, 404):
-                    raise ApiError(f"the server does not show {self._run_id}") from None
-            except (ConnectionClosed, InvalidHandshake, OSError, EOFError, TimeoutError):
+            except ConnectionClosed as error:
+                if error.rcvd is not None and error.rcvd.code == UNKNOWN_RUN:
+                    raise NotFound(f"there is no backtest {self._run_id!r} any more") from None
+            except (InvalidHandshake, OSError, EOFError, TimeoutError):
                 pass
             now = time.monotonic()
             lost_since = lost_since or now

@@ -28,19 +28,19 @@ TRADING = {
     "trades": ("Closed trades", "count"),
     "win_rate": ("Win rate", "percent"),
     "profit_factor": ("Profit factor", "ratio"),
-    "expectancy": ("Mean trade return", "percent"),
+    "expectancy": ("Mean trade", "percent"),
     "exposure": ("Exposure", "percent"),
     "time_in_market": ("Time in market", "percent"),
-    "turnover": ("Turnover per year", "times"),
+    "turnover": ("Turnover / year", "times"),
     "costs_paid": ("Costs paid", "money"),
 }
 AGAINST = {
-    "benchmark_return": ("Its total return", "percent"),
+    "benchmark_return": ("Its return", "percent"),
     "alpha": ("Alpha", "percent"),
     "beta": ("Beta", "ratio"),
     "correlation": ("Correlation", "ratio"),
     "tracking_error": ("Tracking error", "percent"),
-    "information_ratio": ("Information ratio", "ratio"),
+    "information_ratio": ("Info ratio", "ratio"),
     "overlap": ("Bars compared", "count"),
 }
 STATUS_STYLE = {"completed": "green", "failed": "red", "cancelled": "yellow", "running": "cyan"}
@@ -70,7 +70,7 @@ def metrics_view(metrics: Plain, benchmark: Plain | None, benchmark_name: str | 
     parts = [_metrics("Performance", metrics, PERFORMANCE), _metrics("Trading", metrics, {**TRADING, **others})]
     if benchmark:
         parts.append(_metrics(f"Against {benchmark_name}", benchmark, AGAINST))
-    grid = Table.grid(padding=(0, 4))
+    grid = Table.grid(padding=(0, 3))
     grid.add_row(*parts)
     return grid
 
@@ -101,6 +101,8 @@ def equity_plot(curve: Plain, benchmark_name: str | None, console: Console) -> R
     for i, line in enumerate(plot.overlay(front, back)):
         text = Text(f"{shown.get(i, ''):>{margin}} ", style="dim")
         text.append("┤" if i in shown else "│", style="dim")
+        while line and line[-1][0] == " ":
+            line.pop()
         for character, is_front in line:
             text.append(character, style="bold cyan" if is_front else "yellow")
         lines.append(text)

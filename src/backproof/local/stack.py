@@ -29,6 +29,7 @@ WORKERS = 2
 START_SECONDS = 90.0
 VALKEY_SECONDS = 30.0  # loading a large append-only file
 TICK_SECONDS = 0.5
+UNREADY_STOP_SECONDS = 1.0
 USED_TICK_SECONDS = 0.1
 TRIM_SECONDS = 60.0
 IO_THREADS = 2
@@ -225,11 +226,13 @@ class Stack:
             for child in children:
                 child.terminate()
             for child in children:
-                deadline = time.monotonic() + child.spec.stop_seconds
+                # before the start is complete nothing is under way that would be worth waiting for
+                patience = child.spec.stop_seconds if self._ready else UNREADY_STOP_SECONDS
+                deadline = time.monotonic() + patience
                 while child.poll() is None and child.alive and waiter.stops <= asked and time.monotonic() < deadline:
                     waiter.wait(0.05)
                 if child.alive:
-                    if waiter.stops <= asked:
+                    if self._ready and waiter.stops <= asked:
                         self._say(f"{child.spec.name} did not stop in {child.spec.stop_seconds:g} s; ending it")
                     child.kill()
                     child.wait()
