@@ -94,6 +94,8 @@ def _give_back_and_exit(_signal: int, _frame: FrameType | None) -> None:
 def _announce(sender: Any = None, **_: Any) -> None:
     """Say every three seconds that this worker takes work; the key expires when the process is gone."""
     name = str(sender.hostname)
+    # celery 5.6 asks the pool for its size while it stops, when the pool is gone already, unless this is set
+    sender.controller.max_concurrency = sender.pool.limit or 1
     queues = sorted(queue.name for queue in sender.task_consumer.queues)
     value = json.dumps({"name": name, "pid": os.getpid(), "queues": ",".join(queues), "slots": sender.pool.limit or 1})
     client = redis.Redis.from_url(str(settings.redis_url), socket_timeout=2.0, socket_connect_timeout=2.0)

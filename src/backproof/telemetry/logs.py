@@ -13,7 +13,8 @@ _SECRET_NAME = re.compile(r"(api_?key|password|secret|token|authorization|cookie
 _SECRET_TEXT = re.compile(
     r"((?:api_?key|token|password|secret)=)[^&\s'\"]+|(://[^:/@\s]*:)[^@\s/]+(?=@)", re.IGNORECASE
 )
-_QUIET = {"httpx": "WARNING", "httpcore": "WARNING", "numba": "WARNING", "asyncio": "WARNING", "aiosqlite": "WARNING"}
+# what they say at INFO is noise here, and httpx would say whole URLs
+_QUIET = ("httpx", "httpcore", "numba", "asyncio", "aiosqlite", "celery.worker.strategy", "celery.app.trace")
 
 
 def redact_text(text: str) -> str:
@@ -52,8 +53,8 @@ def configure_logging(level: str, style: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name, quiet in _QUIET.items():
-        logging.getLogger(name).setLevel(quiet)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
