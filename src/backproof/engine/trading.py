@@ -138,6 +138,8 @@ def entry_size(
     choices: IntArray,
 ) -> float:
     """Unsigned shares of a signal entry at the slipped price: its budget pays its own costs."""
+    if power <= ROUNDING * equity:  # what rounding leaves over is no buying power
+        return 0.0
     size = numbers[SIZE]
     if choices[SIZING] == PERCENT_EQUITY:
         budget = min(size * equity, power)
@@ -220,6 +222,7 @@ def scale(
     The need is convex and piecewise linear in k, so Newton's steps from k = 1 end on the root.
     """
     k = 1.0
+    allowed = power + slack
     while k > 0.0:
         need = 0.0
         slope = 0.0
@@ -231,8 +234,11 @@ def scale(
                 slope += size * at[n]
                 if numbers[FIXED] + k * linear > numbers[MINIMUM]:
                     slope += linear
-        if need <= power + slack:
+        if need <= allowed:
             return k
+        if power <= slack:  # what rounding leaves over is no buying power
+            return 0.0
+        allowed = power
         step = k - (need - power) / slope
         if step >= k:  # only rounding is left
             return k

@@ -123,6 +123,8 @@ class Engine:
     def entry_size(self, price, equity, power):
         """Rule 5: unsigned shares of a signal entry at the slipped price."""
         c, sizing = self.costs, self.ex["sizing"]
+        if power <= 1e-12 * equity:                                   # a remainder of rounding is no buying power
+            return 0.0
         value = sizing["value"] if sizing["value"] is not None else 1 / len(self.symbols)
         budget = {"percent_equity": min(value * equity, power), "fixed_cash": min(value, power),
                   "fixed_shares": power}[sizing["type"]]
@@ -165,8 +167,10 @@ class Engine:
         c, k = self.costs, 1.0
         while True:
             need = sum(k * q * p + self.commission(k * q, p) for q, p in wanted)
-            if not wanted or need <= power + slack or k <= 0:
+            if not wanted or need <= (power + slack if k == 1 else power) or k <= 0:
                 return max(k, 0.0)
+            if power <= slack:
+                return 0.0
             slope = 0.0
             for q, p in wanted:
                 linear = q * (p * c["commission_rate"] + c["commission_per_share"])
