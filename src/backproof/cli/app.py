@@ -205,33 +205,45 @@ def main() -> None:
     sys.exit(_main())
 
 
-def _main() -> int:
-    from click.exceptions import Abort, ClickException
+# typer carries its own copy of click; this is its base of all mistakes at the prompt
+_USAGE_ERROR: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException" and issubclass(kind, Exception)
+)
 
+
+def _main() -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
         answer: Any = typer.main.get_command(app).main(standalone_mode=False)
         return int(answer or 0)
-    except ClickException as error:
-        return _say(error.format_message().rstrip("."), error.exit_code)
-    except (Abort, KeyboardInterrupt):
+    except _USAGE_ERROR as error:
+        said: Any = error
+        return _say(said.format_message().rstrip("."), 2)
+    except (typer.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except BackproofError as error:
-        lines = getattr(error, "lines", None)
-        if lines:
-            for line in lines:
-                print(f"error: {line}", file=sys.stderr)
-            return 2
-        bad_input = isinstance(error, InvalidInput | InvalidSettings | NotFound) or error.code == "bad_file"
-        return _say(error.message, 2 if bad_input else 1)
+        return _explain(error)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         return _say((error.strerror or str(error)).lower() + where, 1)
+
+
+def _explain(error: BackproofError) -> int:
+    if isinstance(error, InvalidInput):
+        from backproof.cli.yamlfile import dotted
+
+        for field in error.errors:
+            _say(dotted(field.pointer) + field.message, 2)
+        return 2
+    for line in error.message.splitlines() if error.code == "bad_config" else (error.message,):
+        _say(line, 2)
+    bad_input = isinstance(error, InvalidSettings | NotFound) or error.code in ("bad_file", "bad_config")
+    return 2 if bad_input else 1
 
 
 def _say(message: str, code: int) -> int:

@@ -23,6 +23,7 @@ SOCKET_MESSAGE_BYTES = 65_536  # clients send next to nothing over a WebSocket
 
 def run_web(settings: "Settings", fd: int | None = None) -> None:
     """Serve the API until SIGTERM. `fd` is a listening socket inherited from the supervisor."""
+    _need_redis(settings, "the web process")
     import uvicorn
 
     from backproof.local.stack import listen, loopback
@@ -53,8 +54,7 @@ def run_worker(
     settings: "Settings", queues: Sequence[str], concurrency: int, pool: str = "prefork", name: str = ""
 ) -> int:
     """Take work from `queues` until SIGTERM; the exit code."""
-    if settings.redis_url is None:
-        raise InvalidSettings("REDIS_URL is not set: a single worker needs the server of the others")
+    _need_redis(settings, "a worker")
     from backproof.tasks.app import app
 
     worker = app.Worker(
@@ -74,9 +74,15 @@ def run_worker(
 
 def run_scheduler(settings: "Settings") -> None:
     """Reap, hint and sweep until SIGTERM."""
+    _need_redis(settings, "the scheduler")
     from backproof.tasks.scheduler import main as run
 
     run(settings)
+
+
+def _need_redis(settings: "Settings", who: str) -> None:
+    if settings.redis_url is None:
+        raise InvalidSettings(f"REDIS_URL is not set: {who} alone needs a server; `backproof serve` starts everything")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

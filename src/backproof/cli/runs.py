@@ -94,7 +94,7 @@ def strategies(api: Api, as_json: bool) -> None:
 
 def _print_wide(console: Console, table: Table) -> None:
     """A table that is not squeezed into 80 columns where nobody looks at it through a terminal."""
-    console.print(table, width=None if console.is_terminal else max(console.width, 160))
+    (console if console.is_terminal else Console(width=max(console.width, 200))).print(table)
 
 
 def _print_json(value: Any) -> None:
