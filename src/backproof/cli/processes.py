@@ -8,8 +8,9 @@ import argparse
 import os
 import socket
 import sys
+import traceback
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from backproof.errors import BackproofError, InvalidSettings
 from backproof.local.children import watch_parent
@@ -116,5 +117,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _end(code: int) -> NoReturn:
+    """End now: a library's thread that is still there must not keep a process whose work is over."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        _end(main())
+    except SystemExit as ending:
+        _end(ending.code if isinstance(ending.code, int) else 1)
+    except Exception:  # noqa: BLE001 (the last stop of everything)
+        traceback.print_exc()
+        _end(1)

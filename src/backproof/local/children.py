@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ LOG_BYTES = 10_000_000
 CRASHES_TOO_MANY = 6
 CRASH_WINDOW_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
+_ERROR = re.compile(r"(?:error: |backproof\.errors\.\w+: |(?=[\w.]*[A-Z]\w*(?:Error|Exception): ))(.+)")
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -134,14 +136,16 @@ class Child:
             self.process = None
 
     def last_words(self) -> str:
-        """The last line of its log, for a message about why it stopped."""
+        """The last error of its log, else the last line, for a message about why it stopped."""
         try:
             with self.spec.log.open("rb") as log:
-                log.seek(max(0, log.seek(0, os.SEEK_END) - 8192))
+                log.seek(max(0, log.seek(0, os.SEEK_END) - 16384))
                 lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
         except OSError:
             lines = []
-        return f"{lines[-1][:300] if lines else 'it said nothing'} (log: {self.spec.log})"
+        errors = [match[1] for line in lines if (match := _ERROR.match(line))]
+        said = errors[-1] if errors else lines[-1] if lines else "it said nothing"
+        return f"{said[:300]} (log: {self.spec.log})"
 
     def trim_log(self) -> None:
         """Keep the log below LOG_BYTES, with the part before it as `.1`."""
