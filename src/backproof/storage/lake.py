@@ -149,6 +149,13 @@ class Lake:
             except FileNotFoundError:
                 return
 
+    def remove_other_attempts(self, run_id: str, fence: int) -> None:
+        """Delete what attempts before `fence` wrote and could not record."""
+        with storage_errors("cannot delete the files of an earlier attempt"):
+            for directory in self._run_directory(run_id).iterdir():
+                if directory.name.isdecimal() and int(directory.name) < fence:
+                    shutil.rmtree(directory, ignore_errors=True)
+
     def _run_directory(self, run_id: str) -> Path:
         if not _RUN_ID.fullmatch(run_id):
             raise NotFound(f"{run_id!r} is no run")

@@ -187,6 +187,8 @@ class _Attempt:
     async def _save(self, result: "Result", partial: bool, notes: list[Notice]) -> Outcome:
         def write() -> tuple[Any, ...]:
             file = self._r._lake.write_result(self.run.id, self.run.fence, result.to_tables())
+            if self.run.fence > 1:
+                self._r._lake.remove_other_attempts(self.run.id, self.run.fence)
             return file, result.fingerprint(), result.manifest(), result.metrics, result.benchmark_metrics
 
         file, fingerprint, manifest, metrics, benchmark = await asyncio.to_thread(write)
