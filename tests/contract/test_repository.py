@@ -339,6 +339,26 @@ async def test_push_appends_in_order(repository: Repository) -> None:
     assert again.tags == changed.tags
 
 
+async def test_hundreds_of_values_are_pushed_at_once(repository: Repository) -> None:
+    await repository.add(Thing(id="a"))
+    nested = [[], [[n] for n in range(300)], "]", {"x": "[]"}]
+    change = Change(push={"items": [Item(seq=n, text='",[]{}') for n in range(1000)], "data.list": nested})
+    for times in (1, 2):
+        changed = await repository.update(Thing, "a", (), change)
+        assert changed is not None
+        assert [item.seq for item in changed.items] == [*range(1000)] * times
+        assert changed.data["list"] == nested * times
+
+
+async def test_many_fields_are_set_at_once(repository: Repository) -> None:
+    await repository.add(Thing(id="a"))
+    changed = await repository.update(
+        Thing, "a", (), Change(set={f"data.n{n}": n for n in range(150)}, inc={f"data.i{n}": n for n in range(50)})
+    )
+    assert changed is not None
+    assert changed.data == {f"n{n}": n for n in range(150)} | {f"i{n}": n for n in range(50)}
+
+
 async def test_pull_through_removes_what_was_relayed(repository: Repository) -> None:
     await repository.add(Thing(id="a", items=tuple(Item(seq=n, text=f'"{n}"') for n in range(1, 6))))
     changed = await repository.update(Thing, "a", (), Change(pull_through={"items": 3}, set={"flag": True}))

@@ -16,6 +16,7 @@ from backproof.storage.fields import check_change, field_path
 Sql = tuple[str, list[Any]]
 _COMPARISON = {Op.GT: ">", Op.GTE: ">=", Op.LT: "<", Op.LTE: "<="}
 _NEVER: Sql = ("0", [])
+_MOST_ASSIGNMENTS = 40  # in one call: some SQLites allow 100 arguments
 
 
 def json_path(model: type[Document], name: str) -> str:
@@ -201,13 +202,13 @@ def change_sql(model: type[Document], change: Change) -> Sql:
         assignments.append(f"'{path}', coalesce(json_extract(doc, '{path}'), 0) + ?")
         bound.append(number)
     for name, values in change.push.items():
-        if values:
-            path = json_path(model, name)
-            appended = ", ".join(["'$[#]', json(?)"] * len(values))
-            assignments.append(f"'{path}', json_insert(coalesce(json_extract(doc, '{path}'), '[]'), {appended})")
-            bound += [to_json(value) for value in values]
-    if assignments:
-        expression = f"json_set({expression}, {', '.join(assignments)})"
+        if values:  # joined as texts: the number of a function's arguments is limited, and a log may have many lines
+            old = f"coalesce(json_extract(doc, '{json_path(model, name)}'), '[]')"
+            joined = f"substr({old}, 1, length({old}) - 1) || iif({old} = '[]', '', ',') || substr(?, 2)"
+            assignments.append(f"'{json_path(model, name)}', json({joined})")
+            bound.append(to_json(list(values)))
+    for first in range(0, len(assignments), _MOST_ASSIGNMENTS):
+        expression = f"json_set({expression}, {', '.join(assignments[first : first + _MOST_ASSIGNMENTS])})"
     return expression, bound
 
 

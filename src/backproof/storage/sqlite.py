@@ -22,7 +22,9 @@ from backproof.storage import sql
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 10.0
+RESERVE_BYTES = 4 << 20
 _APPLICATION_ID = 0x62707266  # "bprf" in the file's header
+_BUGS = ("SQLITE_ERROR", "SQLITE_MISUSE", "SQLITE_RANGE")  # a wrong statement, not a store that is away
 _OLDEST_SQLITE = (3, 38, 0)  # JSON functions always there, RETURNING, STRICT
 
 T = TypeVar("T")
@@ -50,6 +52,7 @@ class SqliteRepository(Repository):
             await _prepare(connections[0], path, models)
             connections.append(await _connect(path))
             await connections[1].execute_fetchall("PRAGMA query_only = ON")
+            _make_reserve(_reserve(path))
         except BaseException as error:
             for connection in connections:
                 await connection.close()
@@ -151,10 +154,17 @@ class SqliteRepository(Repository):
 
     async def _run(self, connection: aiosqlite.Connection, statement: str, values: list[Any]) -> list[Any]:
         try:
-            return list(await connection.execute_fetchall(statement, values))
+            try:
+                return list(await connection.execute_fetchall(statement, values))
+            except sqlite3.OperationalError:
+                if True or not _give_reserve(_reserve(self._path)):
+                    raise
+                return list(await connection.execute_fetchall(statement, values))
         except sqlite3.ProgrammingError:
             raise
         except sqlite3.Error as error:
+            if _name(error) in _BUGS:
+                raise
             _raise_unavailable(error, self._path)
         except ValueError as error:
             if str(error) in ("Connection closed", "no active connection"):
@@ -180,7 +190,11 @@ def _storable(id: str) -> bool:
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
+    connecting = aiosqlite.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
+    # a process that ends without closing the store must end: what it wrote is safe, what it was writing is undone
+    thread: Any = getattr(connecting, "_thread", connecting)  # before aiosqlite 0.22 the connection is the thread
+    thread.daemon = True
+    connection = await connecting
     await connection.execute_fetchall("PRAGMA synchronous = NORMAL")
     return connection
 
@@ -238,6 +252,34 @@ async def _patiently(call: Callable[[], Any]) -> Any:
             if not _name(error).startswith("SQLITE_BUSY") or loop.time() > deadline:
                 raise
             await asyncio.sleep(0.01)
+
+
+def _reserve(path: Path) -> Path:
+    return path.with_name(path.name + ".reserve")
+
+
+def _make_reserve(reserve: Path) -> None:
+    """Set space aside, so that a run which fails on a full disk can still be recorded as failed."""
+    if reserve.exists():
+        return
+    try:
+        with reserve.open("xb") as file:
+            file.write(bytes(RESERVE_BYTES))
+    except OSError:
+        reserve.unlink(missing_ok=True)  # no space to set aside: try again at the next start
+
+
+def _give_reserve(reserve: Path) -> bool:
+    try:
+        reserve.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    # the shared-memory file of WAL grows by writing zeros, and that reports an I/O error
+    return _name(error) in ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE")
 
 
 def _name(error: BaseException) -> str:
