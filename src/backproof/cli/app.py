@@ -179,7 +179,6 @@ def worker(
     """Only one worker (needs REDIS_URL)."""
     settings = _settings(data_dir, port)
     os.environ["DATA_DIR"] = str(settings.data_dir)  # the Celery application reads its own settings
-    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
     from backproof.cli.processes import run_worker
 
     raise typer.Exit(run_worker(settings, queues.split(","), concurrency, pool))

@@ -100,15 +100,14 @@ class Stack:
             "WEB_PORT": str(port),
             "PYTHONUNBUFFERED": "1",
         }
-        worker_environment = {**environment, "REMAP_SIGTERM": "SIGQUIT"}
         concurrency = str(self._settings.worker_concurrency)
         runs = ("worker", "--name", "runs", "--queues", "backtest_execution", "--concurrency", concurrency)
         io = ("worker", "--name", "io", "--pool", "threads", "--queues", "data_collection,notifications")
         # The one that takes longest to be ready goes first.
-        self._add(RUNS, runs, worker_environment, stop_seconds=8.0)
+        self._add(RUNS, runs, environment, stop_seconds=8.0)
         self._add(WEB, ("web", "--fd", str(listener)), environment, stop_seconds=6.0, pass_fds=(listener,))
         self._add(SCHEDULER, ("scheduler",), environment, stop_seconds=4.0)
-        self._add(IO, (*io, "--concurrency", str(IO_THREADS)), worker_environment, stop_seconds=8.0)
+        self._add(IO, (*io, "--concurrency", str(IO_THREADS)), environment, stop_seconds=8.0)
         self._until_ready(waiter)
 
     def _add(

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any
 
@@ -32,6 +33,7 @@ if settings.redis_url is None:
 app = make_celery(settings.redis_url)
 
 GIVE_BACK_SECONDS = 1.5
+GIVE_BACK = signal.SIGUSR2  # what the parent sends to its pool processes when it stops
 
 
 class _Process:
@@ -63,6 +65,8 @@ def _end_process(reason: str) -> None:
 @app.task(name=EXECUTE_TASK)
 def execute_backtests() -> None:
     """Run what waits. The message carries nothing: the store says what is next."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _give_back_and_exit)
     process = _current()
     process.loop.run(process.runner.run_waiting())
 
@@ -79,7 +83,8 @@ def _prepare_parent(sender: Any = None, **_: Any) -> None:
 @worker_process_init.connect
 def _open_child(**_: Any) -> None:
     _current()
-    signal.signal(signal.SIGTERM, _give_back_and_exit)
+    # the pool puts its own handler for SIGTERM over ours after this
+    signal.signal(GIVE_BACK, _give_back_and_exit)
 
 
 def _give_back_and_exit(_signal: int, _frame: FrameType | None) -> None:
@@ -88,6 +93,40 @@ def _give_back_and_exit(_signal: int, _frame: FrameType | None) -> None:
         with contextlib.suppress(Exception):
             _process.loop.run(_process.runner.give_back_current("worker_stopped"), GIVE_BACK_SECONDS)
     os._exit(0)
+
+
+@worker_ready.connect
+def _stop_without_celery(sender: Any = None, **_: Any) -> None:
+    """Replace both of Celery's ways to stop.
+
+    The warm one waits for a run's end, the cold one kills the children before they could give their runs back.
+    A message that is lost here is only a hint.
+    """
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        _stop_announcing()
+        children = [process.pid for process in getattr(getattr(sender.pool, "_pool", None), "_pool", None) or ()]
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, GIVE_BACK)
+        deadline = time.monotonic() + GIVE_BACK_SECONDS + 0.5
+        for pid in children:
+            while not _has_ended(pid) and time.monotonic() < deadline:
+                time.sleep(0.01)
+        if _announcer is not None:
+            _announcer.join(0.5)
+        os._exit(0)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True
 
 
 @worker_ready.connect
