@@ -156,8 +156,8 @@ class SqliteRepository(Repository):
         try:
             try:
                 return list(await connection.execute_fetchall(statement, values))
-            except sqlite3.OperationalError:
-                if True or not _give_reserve(_reserve(self._path)):
+            except sqlite3.OperationalError as error:
+                if not _is_full(error) or not _give_reserve(_reserve(self._path)):
                     raise
                 return list(await connection.execute_fetchall(statement, values))
         except sqlite3.ProgrammingError:
@@ -192,8 +192,7 @@ def _storable(id: str) -> bool:
 async def _connect(path: Path) -> aiosqlite.Connection:
     connecting = aiosqlite.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
     # a process that ends without closing the store must end: what it wrote is safe, what it was writing is undone
-    thread: Any = getattr(connecting, "_thread", connecting)  # before aiosqlite 0.22 the connection is the thread
-    thread.daemon = True
+    getattr(connecting, "_thread", connecting).daemon = True  # a Thread itself before aiosqlite 0.22
     connection = await connecting
     await connection.execute_fetchall("PRAGMA synchronous = NORMAL")
     return connection

@@ -344,7 +344,12 @@ async def test_patch_changes_what_an_owner_may_change_and_the_search_follows(
     await services.orchestrator.patch(run.id, OWNER, BacktestPatch(name="새 이름", tags=("x",), starred=True))
     assert (await services.orchestrator.find(BacktestQuery(text="새 이"), OWNER)).total == 1
     changed = await services.orchestrator.get(run.id, OWNER)
-    assert (changed.name, changed.tags, changed.starred, changed.config.name) == ("새 이름", ("x",), True, "SMA on Apple")
+    assert (changed.name, changed.tags, changed.starred, changed.config.name) == (
+        "새 이름",
+        ("x",),
+        True,
+        "SMA on Apple",
+    )
 
 
 async def test_delete_leaves_nothing_and_refuses_a_running_run(

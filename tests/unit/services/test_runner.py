@@ -138,7 +138,9 @@ async def test_data_that_vanished_after_submit_fails_the_run_with_the_field(
 ) -> None:
     import pyarrow as pa
 
-    table = pa.table({"symbol": ["X"] * 3, "date": ["2020-01-01", "2020-01-02", "2020-01-03"], "close": [1.0, 2.0, 3.0]})
+    table = pa.table(
+        {"symbol": ["X"] * 3, "date": ["2020-01-01", "2020-01-02", "2020-01-03"], "close": [1.0, 2.0, 3.0]}
+    )
     file = tmp_path / "x.csv"
     file.write_text("symbol,date,close\n" + "\n".join(",".join(map(str, row.values())) for row in table.to_pylist()))
     await services.datasets.import_file(file, "mine", "1d")

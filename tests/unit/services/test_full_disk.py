@@ -1,0 +1,95 @@
+"""A full disk fails the run with that reason, the service goes on, and heals when there is space again."""
+
+import os
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backproof.bootstrap import ServiceFactory
+from backproof.domain.backtest import ResultFile
+from backproof.domain.lifecycle import Status
+from backproof.settings import Settings
+from backproof.storage.lake import Lake
+
+OWNER = "local"
+
+
+def never(reason: str) -> None:
+    raise AssertionError(f"the process would have ended: {reason}")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.fixture
+async def small_services(small_disk: Path, redis_url: str) -> AsyncIterator[ServiceFactory]:
+    factory = await ServiceFactory.open(Settings(data_dir=small_disk / "data", redis_url=redis_url))
+    yield factory
+    await factory.close()
+
+
+def fill(filler: Path) -> None:
+    with filler.open("wb", buffering=0) as file:
+        for size in (1 << 20, 1 << 12):
+            try:
+                while True:
+                    file.write(os.urandom(size))
+            except OSError:
+                continue
+
+
+async def test_a_full_disk_fails_the_run_with_that_reason_and_nothing_is_lost(
+    small_services: ServiceFactory,
+    small_disk: Path,
+    demo_config: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_result = Lake.write_result
+    filler = small_disk / "filler"
+
+    def write_on_a_disk_just_filled(lake: Lake, *arguments: Any) -> ResultFile:
+        if not filler.exists():
+            fill(filler)
+        return write_result(lake, *arguments)
+
+    monkeypatch.setattr(Lake, "write_result", write_on_a_disk_just_filled)
+    run = await small_services.orchestrator.submit(demo_config, OWNER)
+    await small_services.runner(never).run_waiting()
+    failed = await small_services.orchestrator.get(run.id, OWNER)
+    assert failed.status == Status.FAILED
+    assert failed.error is not None
+    assert failed.error.code == "storage_failed"
+    assert "space" in failed.error.message.lower() or "full" in failed.error.message.lower()
+    assert failed.error.stage == "save"
+    filler.write_bytes(b"")  # space again
+    again = await small_services.orchestrator.submit(demo_config, OWNER)
+    await small_services.runner(never).run_waiting()
+    assert (await small_services.orchestrator.get(again.id, OWNER)).status == Status.COMPLETED
+
+
+async def test_a_read_only_lake_fails_the_run_with_that_reason(
+    small_services: ServiceFactory, small_disk: Path, demo_config: dict[str, object]
+) -> None:
+    runs = small_services.settings.lake_path / "runs"
+    runs.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", str(runs)], check=True)
+    try:
+        run = await small_services.orchestrator.submit(demo_config, OWNER)
+        await small_services.runner(never).run_waiting()
+        failed = await small_services.orchestrator.get(run.id, OWNER)
+        assert failed.status == Status.FAILED
+        assert failed.error is not None
+        assert "read-only" in failed.error.message.lower()
+    finally:
+        subprocess.run(["umount", "--lazy", str(runs)], check=True)
