@@ -21,15 +21,23 @@ def never(reason: str) -> None:
     raise AssertionError(f"the process would have ended: {reason}")
 
 
+def mount(path: Path, options: str) -> int:
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)]
+    return subprocess.run(command, check=False, capture_output=True).returncode
+
+
+def unmount(path: Path) -> None:
+    subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)], capture_output=True)
-    if mounted.returncode:
+    if mount(disk, "size=16m"):
         pytest.skip("mounting a small disk needs root")
     yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    unmount(disk)
 
 
 @pytest.fixture
@@ -83,7 +91,7 @@ async def test_a_read_only_lake_fails_the_run_with_that_reason(
 ) -> None:
     runs = small_services.settings.lake_path / "runs"
     runs.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", str(runs)], check=True)
+    assert mount(runs, "ro,size=1m") == 0
     try:
         run = await small_services.orchestrator.submit(demo_config, OWNER)
         await small_services.runner(never).run_waiting()
@@ -92,4 +100,4 @@ async def test_a_read_only_lake_fails_the_run_with_that_reason(
         assert failed.error is not None
         assert "read-only" in failed.error.message.lower()
     finally:
-        subprocess.run(["umount", "--lazy", str(runs)], check=True)
+        unmount(runs)
