@@ -2,10 +2,20 @@
 
 import datetime as dt
 import math
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
@@ -20,6 +30,7 @@ Symbol = Annotated[str, Field(pattern=SYMBOL_PATTERN, examples=["AAPL"])]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0.0, lt=1.0)]
 Money = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0.0, le=1e15)]
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 Timeframe = Literal["1m", "5m", "15m", "30m", "1h", "1d", "1w"]
 
 
@@ -27,6 +38,13 @@ def _printable(text: str) -> str:
     if any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in text):
         raise PydanticCustomError("not_printable", "control characters are not allowed")
     return text
+
+
+def _written_day(value: object) -> object:
+    """pydantic would read a number, or a text of digits, as seconds since 1970."""
+    if isinstance(value, bool | int | float | bytes) or (isinstance(value, str) and not _DAY.fullmatch(value)):
+        raise PydanticCustomError("date_format", "a date is written 2024-05-01")
+    return value
 
 
 def _stripped_name(text: str) -> str:
@@ -57,6 +75,7 @@ def _plain(value: object, depth: int = 0) -> object:
     raise PydanticCustomError("not_plain", "parameters must be plain numbers, texts, lists and objects")
 
 
+Day = Annotated[dt.date, BeforeValidator(_written_day)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_stripped_name)]
 Tag = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(_stripped_name)]
 
@@ -86,7 +105,7 @@ class Execution(Section):
     """When and how orders fill."""
 
     fill: Literal["next_open", "next_close", "same_close"] = "next_open"
-    fractional_shares: bool = True
+    fractional_shares: StrictBool = True
     direction: Literal["long_only", "short_only", "long_short"] = "long_only"
     max_leverage: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0.0, le=100.0)] = 1.0
     sizing: Sizing = Sizing()
@@ -121,8 +140,8 @@ class BacktestConfig(Section):
     strategy_type: Annotated[str, Field(pattern=STRATEGY_PATTERN, examples=["sma_crossover"])]
     parameters: Annotated[dict[str, Any], Field(max_length=100), AfterValidator(_plain)] = {}
     symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, max_length=1000)]
-    start_date: dt.date | None = None
-    end_date: dt.date | None = None
+    start_date: Day | None = None
+    end_date: Day | None = None
     timeframe: Timeframe = "1d"
     data_source: Annotated[str, Field(pattern=DATASET_PATTERN, examples=["demo"])] | None = None
     initial_capital: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0.0, le=1e15)] = 100_000.0

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -34,9 +34,9 @@ def create_app(settings: Settings, factory: ServiceFactory | None = None) -> Fas
         try:
             yield
         finally:
-            reading.cancel()
-            with suppress(asyncio.CancelledError):
-                await reading
+            while not reading.done():  # a cancel that meets redis-py while it connects is swallowed there
+                reading.cancel()
+                await asyncio.wait((reading,), timeout=0.1)
             if factory is None:
                 await services.close()
 

@@ -1,4 +1,4 @@
-"""Around every request: its id in the answer and in every log line, and no exception that gets past."""
+"""Around every request: its id in the answer and in every log line, headers that protect, no exception gets past."""
 
 import re
 import secrets
@@ -9,6 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backproof.web.errors import internal_error
+from backproof.web.security import with_headers
 
 log = structlog.get_logger(__name__)
 REQUEST_ID = "x-request-id"
@@ -34,8 +35,8 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message.setdefault("headers", [])
-                message["headers"] = [*message["headers"], (REQUEST_ID.encode(), request_id.encode())]
+                headers = with_headers(list(message.get("headers", [])))
+                message["headers"] = [*headers, (REQUEST_ID.encode(), request_id.encode())]
             await send(message)
 
         began = time.perf_counter()

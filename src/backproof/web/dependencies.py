@@ -15,8 +15,7 @@ _RUN_ID = re.compile(r"bt-[0-9a-z]{12}")
 
 
 def services(connection: HTTPConnection) -> ServiceFactory:
-    factory = connection.app.state.services
-    assert isinstance(factory, ServiceFactory)
+    factory: ServiceFactory = connection.app.state.services
     return factory
 
 

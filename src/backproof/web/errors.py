@@ -122,8 +122,7 @@ def internal_error(scope: Mapping[str, Any]) -> Response:
     return problem(scope, "internal_error", EDGE_KINDS["internal_error"], "The service met an error it did not expect.")
 
 
-async def _backproof_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, BackproofError)
+async def _backproof_error(request: Request, error: BackproofError) -> Response:
     kind = kind_of(error)
     field_errors: Sequence[FieldError] = error.errors if isinstance(error, InvalidInput) else ()
     details = dict(error.details)
@@ -139,13 +138,10 @@ async def _backproof_error(request: Request, error: Exception) -> Response:
         shown = "; ".join(f"{e.pointer or 'input'}: {e.message}" for e in field_errors[:3])
         rest = len(field_errors) - 3
         detail = f"{shown}; and {rest} more" if rest > 0 else shown
-    return problem(
-        request.scope, error.code, kind, detail, field_errors=field_errors, details=details, headers=headers
-    )
+    return problem(request.scope, error.code, kind, detail, field_errors=field_errors, details=details, headers=headers)
 
 
-async def _request_validation(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+async def _request_validation(request: Request, error: RequestValidationError) -> Response:
     found = []
     for e in error.errors():
         # the first part says where: body, query, path, header
@@ -155,8 +151,7 @@ async def _request_validation(request: Request, error: Exception) -> Response:
     return await _backproof_error(request, InvalidInput(found))
 
 
-async def _http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+async def _http_exception(request: Request, error: HTTPException) -> Response:
     if isinstance(error, EdgeProblem):
         return problem(request.scope, error.code, EDGE_KINDS[error.code], error.detail, field_errors=error.errors)
     codes = {404: "no_such_route", 405: "method_not_allowed", 413: "body_too_large", 400: "malformed_json"}
@@ -169,6 +164,6 @@ async def _http_exception(request: Request, error: Exception) -> Response:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(BackproofError, _backproof_error)
-    app.add_exception_handler(RequestValidationError, _request_validation)
-    app.add_exception_handler(HTTPException, _http_exception)
+    app.exception_handler(BackproofError)(_backproof_error)
+    app.exception_handler(RequestValidationError)(_request_validation)
+    app.exception_handler(HTTPException)(_http_exception)

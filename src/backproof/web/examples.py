@@ -24,7 +24,7 @@ SUBMIT_EXAMPLES: dict[str, Any] = {
         "value": {
             "name": "Equal weight",
             "strategy_type": "equal_weight",
-            "symbols": ["AAPL", "AMZN", "GOOG", "MSFT", "FB"],
+            "symbols": ["AAPL", "FB", "GOOG", "IBM", "MSFT"],
             "data_source": "demo",
         },
     },

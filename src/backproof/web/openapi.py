@@ -19,9 +19,9 @@ TAGS = [
 DESCRIPTION = """\
 Backtests as a service: describe one, watch it run, keep a result that can be trusted and repeated.
 
-**Conventions.** JSON in and out, snake_case, numbers as numbers, rates as fractions (0.05 is 5 %), times in RFC 3339 UTC,
-never NaN or Infinity: an undefined number is null. Lists are pages `{items, next_cursor, total}`; give `next_cursor`
-back as `cursor` with the same filters. Unknown fields and query parameters are errors, not ignored.
+**Conventions.** JSON in and out, snake_case, numbers as numbers, rates as fractions (0.05 is 5 %), times in RFC 3339
+UTC, never NaN or Infinity: an undefined number is null. Lists are pages `{items, next_cursor, total}`; give
+`next_cursor` back as `cursor` with the same filters. Unknown fields and query parameters are errors, not ignored.
 
 **Errors** are RFC 9457 `application/problem+json`. `code` is stable; `errors` names every wrong field by JSON pointer;
 `request_id` is in the answer's `X-Request-ID` and in the server's log. 429 and 503 carry `Retry-After`.
@@ -41,8 +41,8 @@ requests that carry another site's Origin (403).
 | `checkpoint` | `bar`, `stage` | yes |
 | `progress` | the body of `GET …/status` | |
 | `equity` | `points` `[[epoch_ms, equity], …]` of the whole curve so far, `bars_done`, `total_bars` | |
-| `heartbeat` | every `WS_HEARTBEAT_INTERVAL` seconds and when `live` changes: `live` (false: updates come from the store, \
-slower), `reason` | |
+| `heartbeat` | every `WS_HEARTBEAT_INTERVAL` seconds and when `live` changes: `live` (false: updates come \
+from the store, slower), `reason` | |
 
 Kept frames are numbered 1, 2, 3 … per run and come complete and in order; after `initial_status` the server sends all
 with `seq` > SEQ, then goes on live. The other frames carry the number of the last kept frame sent before them, so the

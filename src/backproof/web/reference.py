@@ -59,7 +59,8 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator
         yield "<details><summary>Parameters</summary><table><tr><th>name</th><th>in</th><th>what</th></tr>"
         for parameter in parameters:
             what = " · ".join(filter(None, (_type(parameter["schema"]), parameter.get("description", ""))))
-            yield f"<tr><td><code>{parameter['name']}</code></td><td>{parameter['in']}</td><td>{_inline(what)}</td></tr>"
+            yield f"<tr><td><code>{parameter['name']}</code></td><td>{parameter['in']}</td>"
+            yield f"<td>{_inline(what)}</td></tr>"
         yield "</table></details>"
     for content in operation.get("requestBody", {}).get("content", {}).values():
         for example in content.get("examples", {}).values():

@@ -8,7 +8,7 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backproof.domain.backtest import LOCAL_OWNER
 from backproof.errors import InvalidSettings
@@ -27,6 +27,12 @@ HEADERS = {
     ),
     "cache-control": "no-store",
 }
+
+
+def with_headers(given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, with those of HEADERS that it does not set itself."""
+    names = {name.lower() for name, _ in given}
+    return [*given, *((n.encode(), v.encode()) for n, v in HEADERS.items() if n.encode() not in names)]
 
 
 def is_loopback(host: str) -> bool:
@@ -81,7 +87,7 @@ def _split(url: str) -> tuple[str, str, int] | None:
 
 
 class LocalOnly:
-    """Refuses foreign Host and Origin headers, for HTTP and WebSocket alike, and adds the security headers."""
+    """Refuses foreign Host and Origin headers, for HTTP and WebSocket alike."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -99,17 +105,8 @@ class LocalOnly:
             await self._app(scope, receive, send)
             return
 
-        async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                sent = {name.lower() for name, _ in message.get("headers", [])}
-                message["headers"] = [
-                    *message.get("headers", []),
-                    *((n.encode(), v.encode()) for n, v in HEADERS.items() if n.encode() not in sent),
-                ]
-            await send(message)
-
         if refused is not None:
             code, detail = refused
-            await problem(scope, code, EDGE_KINDS[code], detail)(scope, receive, guarded)
+            await problem(scope, code, EDGE_KINDS[code], detail)(scope, receive, send)
             return
-        await self._app(scope, receive, guarded)
+        await self._app(scope, receive, send)

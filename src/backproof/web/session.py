@@ -29,7 +29,7 @@ NORMAL, POLICY, FAULT, LATER = 1000, 1008, 1011, 1013
 BAD_AFTER, UNKNOWN, TOO_MANY = 4400, 4404, 4429
 
 
-class Closed(Exception):  # noqa: N818
+class Closed(Exception):
     """The server ends this socket."""
 
     def __init__(self, code: int, reason: str) -> None:

@@ -158,5 +158,3 @@ async def cancel(id: RunId, services: Services, owner: Owner) -> StatusOut:
     """A waiting one ends at once; a running one becomes `cancelling` and keeps what it has computed."""
     run = await services.orchestrator.cancel(id, owner)
     return StatusOut.of(await services.monitoring.status(run))
-
-

@@ -65,9 +65,9 @@ class BacktestListIn(In):
     max_total_return: FiniteIn | None = None
     min_sharpe: FiniteIn | None = None
     max_sharpe: FiniteIn | None = None
-    min_max_drawdown: Annotated[FiniteIn | None, Field(description="Drawdowns are negative: -0.2 is a fall of 20 %.")] = (
-        None
-    )
+    min_max_drawdown: Annotated[
+        FiniteIn | None, Field(description="Drawdowns are negative: -0.2 is a fall of 20 %.")
+    ] = None
     max_max_drawdown: FiniteIn | None = None
     sort: Annotated[Sort, Field(description="A leading minus sorts downwards; runs without the value come last.")] = (
         "-created_at"
@@ -266,7 +266,8 @@ class CoverageOut(Out):
     bars: int
     bars_in_run: int
     close_only: bool
-    note: str | None
+    sha256: str = Field(description="Of the data file; equal for equal bars.")
+    note: str
 
 
 class EstimateOut(Out):

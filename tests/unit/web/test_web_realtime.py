@@ -36,12 +36,16 @@ async def test_durable_events_wait_in_order_up_to_the_buffer() -> None:
 
 async def test_an_overflow_ends_the_send_that_hangs() -> None:
     feed = Feed("bt-1")
-    with pytest.raises(TimeoutError):
+
+    async def hang() -> None:
         async with asyncio.timeout(60) as limit:
             feed.sending = limit
             for seq in range(1, BUFFER + 2):
                 feed.offer(event(EventType.LOG, seq))
             await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        await hang()
 
 
 async def test_while_the_store_is_read_events_only_say_that_there_is_more() -> None:

@@ -7,7 +7,9 @@ from backproof.errors import InvalidSettings
 from backproof.web.security import is_loopback, refusal, require_loopback
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:80", "127.9.8.7:1", "[::1]:8000"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:80", "127.9.8.7:1", "[::1]:8000"]
+)
 def test_this_machines_names_are_allowed(host: str) -> None:
     assert refusal(Headers({"host": host})) is None
 
@@ -15,7 +17,8 @@ def test_this_machines_names_are_allowed(host: str) -> None:
 @pytest.mark.parametrize(
     "host",
     ["", "evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", "0.0.0.0", "10.0.0.1",
-     "[::]", "[::ffff:10.0.0.1]", "user@localhost", "localhost/x", "localhost:99999", "localhost:x", "2130706433", " localhost",
+     "[::]", "[::ffff:10.0.0.1]", "user@localhost", "localhost/x", "localhost:99999", "localhost:x", "2130706433",
+     " localhost",
      "localhost, evil.example"],
 )  # fmt: skip
 def test_other_names_are_refused(host: str) -> None:

@@ -54,8 +54,10 @@ def test_what_may_pass_by_itself_says_when_to_come_back() -> None:
 def test_a_problem_has_all_members_even_with_odd_facts() -> None:
     scope = {"path": "/x\udc80", "state": {"request_id": "r-1"}}
     kind = KINDS[InvalidInput]
-    answer = problem(scope, "c", kind, "half \ud800", field_errors=[FieldError("/a", "b", "c")], details={"n": float("nan")})
-    body = json.loads(answer.body, parse_constant=lambda name: pytest.fail(name))
+    answer = problem(
+        scope, "c", kind, "half \ud800", field_errors=[FieldError("/a", "b", "c")], details={"n": float("nan")}
+    )
+    body = json.loads(answer.body, parse_constant=pytest.fail)
     assert body["status"] == 422
     assert body["errors"] == [{"pointer": "/a", "code": "b", "message": "c"}]
     assert body["request_id"] == "r-1"

@@ -1,0 +1,70 @@
+"""Prices going out, and how they are asked for."""
+
+import datetime as dt
+from typing import Annotated
+
+from pydantic import Field
+
+from backproof.domain.config import DATASET_PATTERN, Day, Timeframe
+from backproof.web.schemas.common import Finite, In, Out
+
+Source = Annotated[str | None, Field(pattern=DATASET_PATTERN, description="A data source; see the list of sources.")]
+
+
+class SymbolsIn(In):
+    source: Source = None
+    timeframe: Timeframe = "1d"
+
+
+class BarsIn(In):
+    source: Annotated[Source, Field(description="Without it, the source of backtests that name none.")] = None
+    timeframe: Timeframe = "1d"
+    start: Annotated[Day | None, Field(description="First day, inclusive.")] = None
+    end: Annotated[Day | None, Field(description="Last day, inclusive.")] = None
+    adjusted: Annotated[bool, Field(description="Prices adjusted for splits and dividends, as a run sees them.")] = True
+    max_points: Annotated[
+        int | None, Field(ge=2, le=100_000, description="At most so many; each then stands for a stretch of bars.")
+    ] = None
+
+
+class SourceOut(Out):
+    """Where bars come from: the value of `data_source`."""
+
+    name: str = Field(examples=["demo"])
+    timeframes: dict[str, int] = Field(description="Number of symbols by timeframe.", examples=[{"1d": 6}])
+
+
+class SymbolOut(Out):
+    """One symbol of one source."""
+
+    symbol: str
+    source: str
+    timeframe: str
+    first: dt.date
+    last: dt.date
+    bars: int
+    close_only: bool = Field(description="Without open, high and low: fill must be next_close or same_close.")
+    currency: str | None
+    note: str = Field(description="What a reader must know of this series; empty for nothing.")
+
+
+class BarOut(Out):
+    """date: a day, or UTC seconds for bars within a day. What the source does not have is left out."""
+
+    date: str
+    open: Finite = None
+    high: Finite = None
+    low: Finite = None
+    close: Finite
+    volume: Finite = None
+    dividend: Finite = None
+    split_ratio: Finite = None
+
+
+class BarsOut(Out):
+    symbol: str
+    source: str
+    timeframe: str
+    adjusted: bool
+    total_bars: int = Field(description="Bars in the range asked for.")
+    bars: list[BarOut] = Field(description="With max_points: first open, highest high, lowest low, last close of each.")

@@ -1,0 +1,249 @@
+"""Backtests over HTTP, on a real store: submit, find, read, change, end."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from api_support import Json, never
+
+from backproof.bootstrap import ServiceFactory
+from backproof.web.examples import PATCH_EXAMPLES, SUBMIT_EXAMPLES
+
+API = "/api/v1/backtests"
+
+
+async def submit(client: httpx.AsyncClient, body: Json, **headers: str) -> str:
+    answer = await client.post(API, json=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["backtest_id"])
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> Json:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: Json = answer.json()
+    assert body["code"] == code
+    assert body["status"] == status
+    assert body["request_id"] == answer.headers["x-request-id"]
+    return body
+
+
+async def test_a_submission_is_answered_with_its_id_and_place(client: httpx.AsyncClient, demo: Json) -> None:
+    first = await client.post(API, json=demo)
+    second = await client.post(API, json=demo)
+    assert first.status_code == 200
+    assert first.json() == {
+        "backtest_id": first.json()["backtest_id"],
+        "status": "queued",
+        "estimated_duration": None,
+        "queue_position": 1,
+    }
+    assert second.json()["queue_position"] == 2
+
+
+@pytest.mark.parametrize("name", SUBMIT_EXAMPLES)
+async def test_every_documented_body_is_accepted(client: httpx.AsyncClient, name: str) -> None:
+    await submit(client, SUBMIT_EXAMPLES[name]["value"])
+
+
+async def test_a_finished_run_is_read_in_all_its_parts(client: httpx.AsyncClient, finish: Any) -> None:
+    run_id = await finish()
+    run = (await client.get(f"{API}/{run_id}")).json()
+    assert run["status"] == "completed"
+    assert run["config"]["parameters"] == {"fast": 20, "slow": 50, "signal": "level"}
+    status = (await client.get(f"{API}/{run_id}/status")).json()
+    assert (status["progress"], status["current_step"], status["eta_seconds"]) == (100.0, None, None)
+    curve = (await client.get(f"{API}/{run_id}/equity")).json()
+    assert curve["total_bars"] == len(curve["dates"]) == len(curve["equity"]) == run["result"]["bars"]
+    assert curve["dates"][0] == "2003-01-02"
+    assert curve["dates"][-1] == "2006-12-29"
+    few = (await client.get(f"{API}/{run_id}/equity", params={"max_points": 50})).json()
+    assert len(few["equity"]) <= 50
+    assert (max(few["equity"]), min(few["equity"])) == (max(curve["equity"]), min(curve["equity"]))
+    metrics = (await client.get(f"{API}/{run_id}/metrics")).json()
+    assert metrics["metrics"] == run["metrics"]
+    assert metrics["metrics"]["total_return"] == pytest.approx(curve["equity"][-1] / 100_000 - 1)
+    manifest = (await client.get(f"{API}/{run_id}/manifest")).json()
+    assert manifest["fingerprint"] == run["fingerprint"]
+    trades = (await client.get(f"{API}/{run_id}/trades")).json()
+    assert trades["total"] == run["result"]["trades"] == len(trades["items"])
+    assert {"return", "entry_date", "profit"} <= trades["items"][0].keys()
+    assert len(trades["items"][0]["entry_date"]) == len("2003-01-02")
+
+
+async def test_fills_come_in_pages_that_fit_together(client: httpx.AsyncClient, finish: Any) -> None:
+    run_id = await finish(parameters={"fast": 2, "slow": 5})
+    whole = (await client.get(f"{API}/{run_id}/fills", params={"limit": 1000})).json()
+    assert whole["total"] == len(whole["items"]) > 100
+    rows: list[Json] = []
+    cursor: str | None = None
+    while True:
+        page = (
+            await client.get(f"{API}/{run_id}/fills", params={"limit": 37, **({"cursor": cursor} if cursor else {})})
+        ).json()
+        rows += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert rows == whole["items"]
+
+
+async def test_events_and_logs_are_numbered_without_gaps(client: httpx.AsyncClient, finish: Any) -> None:
+    run_id = await finish()
+    events = (await client.get(f"{API}/{run_id}/events")).json()
+    assert [e["seq"] for e in events["items"]] == list(range(1, len(events["items"]) + 1))
+    statuses = (await client.get(f"{API}/{run_id}/events", params={"type": "status_change"})).json()
+    assert [e["data"]["status"] for e in statuses["items"]] == ["queued", "running", "completed"]
+    first = (await client.get(f"{API}/{run_id}/events", params={"limit": 2})).json()
+    assert first["more"]
+    rest = (await client.get(f"{API}/{run_id}/events", params={"after": first["next_after"]})).json()
+    assert [*first["items"], *rest["items"]] == events["items"]
+    assert not rest["more"]
+    logs = (await client.get(f"{API}/{run_id}/logs")).json()
+    assert [line["seq"] for line in logs["items"]] == [e["seq"] for e in events["items"] if e["type"] == "log"]
+    assert (await client.get(f"{API}/{run_id}/logs", params={"level": "error"})).json()["items"] == []
+    one = (await client.get(f"{API}/{run_id}/logs", params={"limit": 1})).json()
+    assert one["more"]
+    next_one = (await client.get(f"{API}/{run_id}/logs", params={"limit": 1, "after": one["next_after"]})).json()
+    assert [*one["items"], *next_one["items"]] == logs["items"][:2]
+
+
+async def test_a_result_that_is_not_there_yet_is_a_conflict(client: httpx.AsyncClient, demo: Json) -> None:
+    run_id = await submit(client, demo)
+    for part in ("equity", "trades", "fills", "metrics", "manifest"):
+        problem(await client.get(f"{API}/{run_id}/{part}"), 409, "conflict")
+
+
+async def test_lists_filter_sort_and_page(client: httpx.AsyncClient, finish: Any) -> None:
+    ids = {}
+    for name, changes in {
+        "alpha": {"tags": ["one"]},
+        "beta": {"tags": ["two"], "strategy_type": "buy_and_hold", "parameters": {}},
+        "gamma": {"symbols": ["MSFT"]},
+    }.items():
+        ids[await finish(name=name, **changes)] = name
+
+    async def names(**query: Any) -> list[str]:
+        answer = await client.get(API, params=query)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["total"] == len(answer.json()["items"])
+        return [item["name"] for item in answer.json()["items"]]
+
+    assert await names() == ["gamma", "beta", "alpha"]
+    assert await names(sort="created_at") == ["alpha", "beta", "gamma"]
+    assert await names(sort="-name") == ["gamma", "beta", "alpha"]
+    assert await names(tag="two") == ["beta"]
+    assert await names(symbol="MSFT") == ["gamma"]
+    assert await names(strategy_type="buy_and_hold") == ["beta"]
+    assert await names(q="alp") == ["alpha"]
+    assert await names(status=["queued", "failed"]) == []
+    assert await names(status=["queued", "completed"], sort="name") == ["alpha", "beta", "gamma"]
+    assert await names(created_to="2000-01-01") == []
+    assert await names(created_from="2000-01-01T00:00:00Z", q="gamma") == ["gamma"]
+    returns = {item["name"]: item["metrics"]["total_return"] for item in (await client.get(API)).json()["items"]}
+    ordered = sorted(returns, key=lambda name: returns[name])
+    assert await names(sort="total_return") == ordered
+    middle = returns[ordered[1]]
+    assert await names(min_total_return=middle, sort="total_return") == ordered[1:]
+    assert await names(max_total_return=middle, sort="total_return") == ordered[:2]
+
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = (await client.get(API, params={"limit": 1, **({"cursor": cursor} if cursor else {})})).json()
+        assert page["total"] == 3
+        seen += [item["name"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == ["gamma", "beta", "alpha"]
+
+
+async def test_a_cursor_fits_only_its_own_list(client: httpx.AsyncClient, demo: Json) -> None:
+    for _ in range(2):
+        await submit(client, demo)
+    cursor = (await client.get(API, params={"limit": 1})).json()["next_cursor"]
+    assert (await client.get(API, params={"limit": 1, "cursor": cursor})).status_code == 200
+    for query in ({"cursor": cursor[:-1]}, {"cursor": cursor, "sort": "name"}, {"cursor": "zzz"}):
+        body = problem(await client.get(API, params=query), 422, "invalid_input")
+        assert body["errors"][0]["pointer"] == "/cursor"
+
+
+async def test_labels_change_and_what_is_left_out_stays(client: httpx.AsyncClient, demo: Json) -> None:
+    run_id = await submit(client, demo)
+    for example in PATCH_EXAMPLES.values():
+        assert (await client.patch(f"{API}/{run_id}", json=example["value"])).status_code == 200
+    run = (await client.get(f"{API}/{run_id}")).json()
+    assert (run["starred"], run["notes"]) == (True, "Holds up out of sample.")
+    assert (run["name"], run["tags"]) == ("SMA 20/50, final", ["paper"])
+    assert run["config"]["name"] == "SMA on Apple"
+    body = problem(await client.patch(f"{API}/{run_id}", json={"status": "completed"}), 422, "invalid_input")
+    assert body["errors"][0]["pointer"] == "/status"
+
+
+async def test_a_waiting_run_is_cancelled_at_once_and_only_once(client: httpx.AsyncClient, demo: Json) -> None:
+    run_id = await submit(client, demo)
+    answer = await client.post(f"{API}/{run_id}/cancel")
+    assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+    problem(await client.post(f"{API}/{run_id}/cancel"), 409, "conflict")
+
+
+async def test_a_deleted_run_is_gone_with_everything(client: httpx.AsyncClient, finish: Any) -> None:
+    run_id = await finish()
+    answer = await client.delete(f"{API}/{run_id}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    for path in ("", "/status", "/events", "/equity"):
+        problem(await client.get(f"{API}/{run_id}{path}"), 404, "not_found")
+    problem(await client.delete(f"{API}/{run_id}"), 404, "not_found")
+
+
+async def test_an_idempotency_key_makes_one_run_of_many_requests(client: httpx.AsyncClient, demo: Json) -> None:
+    headers = {"Idempotency-Key": "k-1"}
+    answers = await asyncio.gather(*(client.post(API, json=demo, headers=headers) for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["backtest_id"] for answer in answers}) == 1
+    assert (await client.get(API)).json()["total"] == 1
+    other = await client.post(API, json={**demo, "name": "another"}, headers=headers)
+    problem(other, 422, "idempotency_mismatch")
+
+
+async def test_a_full_queue_says_when_to_come_back(
+    client: httpx.AsyncClient, demo: Json, services: ServiceFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services.orchestrator, "_queue_max_size", 1)
+    await submit(client, demo)
+    answer = await client.post(API, json=demo)
+    problem(answer, 429, "queue_full")
+    assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_validation_answers_with_everything_that_is_wrong(client: httpx.AsyncClient, demo: Json) -> None:
+    body = {**demo, "parameters": {"fast": 0, "x": 1}, "symbols": ["APPL"]}
+    answer = (await client.post(f"{API}/validate", json=body)).json()
+    assert not answer["valid"]
+    pointers = {error["pointer"] for error in answer["errors"]}
+    assert {"/parameters/fast", "/parameters/x", "/symbols/0"} <= pointers
+    good = (await client.post(f"{API}/validate", json=demo)).json()
+    assert (good["valid"], good["errors"]) == (True, [])
+    assert {series["symbol"] for series in good["coverage"]} == {"AAPL", "SPX"}
+    assert good["estimate"]["queue_position"] == 1
+    assert (await client.get(API)).json()["total"] == 0
+    nothing = (await client.post(f"{API}/validate", json={})).json()
+    assert {error["pointer"] for error in nothing["errors"]} == {"/name", "/strategy_type", "/symbols"}
+
+
+async def test_validation_names_a_run_with_the_same_result(client: httpx.AsyncClient, finish: Any, demo: Json) -> None:
+    run_id = await finish()
+    assert (await client.post(f"{API}/validate", json={**demo, "name": "other name"})).json()["identical"] == run_id
+
+
+async def test_a_failed_run_says_why(client: httpx.AsyncClient, services: ServiceFactory, demo: Json) -> None:
+    run_id = await submit(client, demo)
+    services.settings.lake_path.mkdir(parents=True, exist_ok=True)
+    (services.settings.lake_path / "runs").write_text("in the way")
+    await services.runner(never).run_waiting()
+    run = (await client.get(f"{API}/{run_id}")).json()
+    assert run["status"] == "failed"
+    assert run["error"]["code"] == "storage_failed"
+    assert run["error"]["message"]
