@@ -106,7 +106,7 @@ def _symbols(table: "pa.Table", names: dict[str, str], symbol: str | None) -> tu
     if column.null_count:
         raise DataError("symbol is empty", column="symbol", row=_first(pc.is_null(column).to_numpy()))
     if pa.types.is_dictionary(column.type):
-        column = pc.cast(column, column.type.value_type)
+        column = _decoded(column)
     if not (
         pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or str(column.type) == "string_view"
     ):
@@ -117,6 +117,18 @@ def _symbols(table: "pa.Table", names: dict[str, str], symbol: str | None) -> tu
     return encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64), encoded.dictionary.to_pylist()
 
 
+def _decoded(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """A dictionary column as plain values; polars' text views cannot be decoded directly."""
+    import pyarrow as pa
+
+    kind = pa.string() if str(column.type.value_type) == "string_view" else column.type.value_type
+    chunks = [
+        pa.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary.cast(kind)).dictionary_decode()
+        for chunk in column.chunks
+    ]
+    return pa.chunked_array(chunks, kind)
+
+
 def _dates(column: "pa.ChunkedArray", name: str) -> DateArray:
     """Whole dates where no time of day is given (of the local clock when the column has a zone)."""
     import pyarrow as pa
@@ -125,7 +137,7 @@ def _dates(column: "pa.ChunkedArray", name: str) -> DateArray:
     kind = column.type
     try:
         if pa.types.is_dictionary(kind):
-            column = pc.cast(column, kind.value_type)
+            column = _decoded(column)
             kind = column.type
         if pa.types.is_string(kind) or pa.types.is_large_string(kind) or str(kind) == "string_view":
             column = pc.cast(pc.cast(column, pa.string()), pa.timestamp("us"))

@@ -52,14 +52,14 @@ class Result:
         self.complete = count == simulation.total_bars
         self.insolvent = bool(simulation.counters[layout.INSOLVENT])
         fills = simulation.fills_so_far
-        path = simulation.path if self.complete else np.ascontiguousarray(simulation.path[:, :count])
-        self._path = path
-        self._fill_keys = simulation.fill_keys[:fills].copy()
-        self._fill_values = simulation.fill_values[:fills].copy()
+        # views are enough: a simulation that goes on writes behind them and never changes what is there
+        self._path = path = simulation.path
+        self._fill_keys = simulation.fill_keys[:fills]
+        self._fill_values = simulation.fill_values[:fills]
         self.dates: DateArray = simulation.dates[:count]
-        self.equity: FloatArray = path[layout.PATH_EQUITY]
-        self.cash: FloatArray = path[layout.PATH_CASH]
-        self.gross: FloatArray = path[layout.PATH_GROSS]
+        self.equity: FloatArray = path[layout.PATH_EQUITY, :count]
+        self.cash: FloatArray = path[layout.PATH_CASH, :count]
+        self.gross: FloatArray = path[layout.PATH_GROSS, :count]
         self._by_weight = bool(simulation.choices[layout.BY_WEIGHT])
         self._measure(count, fills)
 

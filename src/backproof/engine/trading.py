@@ -320,7 +320,7 @@ def decide_signals(
     """Turn today's signals into waiting orders; entries beat exits, an entry while holding that side is ignored."""
     for n in range(state.shape[1]):
         bits = signals[n, p]
-        if bits == 0 or p == ended[n] or math.isnan(close[n, p]):
+        if bits == 0:
             continue
         held = state[SHARES, n]
         order = 0
@@ -334,6 +334,8 @@ def decide_signals(
             order = OPEN_SHORT | CLOSE if held > 0.0 else OPEN_SHORT
         elif (held > 0.0 and bits & EXIT_LONG) or (held < 0.0 and bits & EXIT_SHORT):
             order = CLOSE
+        if order == orders[ORDER, n] or p == ended[n] or math.isnan(close[n, p]):
+            continue
         if orders[ORDER, n] == 0 and order != 0:
             counters[WAITING] += 1
         elif orders[ORDER, n] != 0 and order == 0:

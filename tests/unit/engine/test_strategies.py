@@ -1,0 +1,493 @@
+"""The built-in strategies decide what the contract's table says, on the bars it says, and never look ahead."""
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import talib
+from harness import bars_of
+from markets import Columns, days, fills, prices, run, without
+
+from backproof.domain.config import BacktestConfig, parse_config
+from backproof.engine import indicators
+from backproof.engine.bars import Bars, RunBars
+from backproof.engine.calendar import period_ends
+from backproof.engine.decisions import Signals, Weights
+from backproof.engine.layout import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT
+from backproof.engine.simulation import Simulation, simulate
+from backproof.engine.strategies import all_strategies, check_config
+from backproof.errors import InvalidInput, StrategyError
+
+UP, DOWN = ENTER_LONG | EXIT_SHORT, ENTER_SHORT | EXIT_LONG
+NAMES = [strategy.name for strategy in all_strategies()]
+
+
+def walk(count: int, seed: int, drift: float = 0.0) -> Columns:
+    rng = np.random.default_rng(seed)
+    closes = 50.0 * np.exp(np.cumsum(rng.normal(drift, 0.03, count)))
+    opens = closes * np.exp(rng.normal(0, 0.01, count))
+    return prices(closes.tolist(), opens.tolist())
+
+
+def config_of(
+    strategy: str, symbols: list[str], parameters: dict[str, Any] | None = None, **more: Any
+) -> BacktestConfig:
+    return parse_config(
+        {"name": "x", "strategy_type": strategy, "symbols": symbols, "parameters": parameters or {}, **more}
+    )
+
+
+def decisions(market: dict[str, Columns], strategy: str, parameters: dict[str, Any] | None = None, **more: Any) -> Any:
+    simulation = Simulation(config_of(strategy, list(market), parameters, **more), bars_of(market))
+    simulation.prepare()
+    return simulation.decisions
+
+
+def mask(market: dict[str, Columns], strategy: str, parameters: dict[str, Any]) -> np.ndarray:
+    decided = decisions(market, strategy, parameters)
+    assert isinstance(decided, Signals)
+    return decided.mask
+
+
+def run_bars(market: dict[str, Columns]) -> RunBars:
+    return bars_of(market).panel(tuple(market)).run(None, None)
+
+
+# --- indicators
+
+
+def test_rsi_is_wilders_seeded_by_a_plain_mean() -> None:
+    columns = walk(60, 3)
+    close = np.array(columns["close"])
+    move = np.diff(close)
+    gain, loss = np.maximum(move, 0), np.maximum(-move, 0)
+    up, down = gain[:5].mean(), loss[:5].mean()
+    expected = [100 * up / (up + down)]
+    for i in range(5, len(move)):
+        up, down = (up * 4 + gain[i]) / 5, (down * 4 + loss[i]) / 5
+        expected.append(100 * up / (up + down))
+    result = indicators.rsi(run_bars({"A": columns}), 5)[0]
+    assert np.isnan(result[:5]).all()
+    np.testing.assert_allclose(result[5:], expected, rtol=1e-12)
+
+
+def test_sma_is_the_mean_of_the_last_closes_also_of_one() -> None:
+    columns = walk(30, 4)
+    close = np.array(columns["close"])
+    np.testing.assert_allclose(
+        indicators.sma(run_bars({"A": columns}), 4)[0, 3:], np.convolve(close, np.ones(4) / 4, "valid")
+    )
+    np.testing.assert_array_equal(indicators.sma(run_bars({"A": columns}), 1)[0], close)
+
+
+@pytest.mark.parametrize("period", [1, 2, 5])
+def test_a_channel_excludes_the_current_bar(period: int) -> None:
+    columns = walk(30, 5)
+    high, low = np.array(columns["high"]), np.array(columns["low"])
+    highest, lowest = (
+        f(run_bars({"A": columns}), period)[0] for f in (indicators.highest_before, indicators.lowest_before)
+    )
+    assert np.isnan(highest[:period]).all()
+    for i in range(period, 30):
+        assert highest[i] == high[i - period : i].max()
+        assert lowest[i] == low[i - period : i].min()
+
+
+@pytest.mark.parametrize(
+    "function", [indicators.sma, indicators.rsi, indicators.highest_before, indicators.lowest_before]
+)
+def test_missing_bars_are_left_out_of_every_indicator(function: Any) -> None:
+    """Lookbacks count the symbol's own bars: the values are those of the series without the holes."""
+    whole = walk(60, 6)
+    holes = (10, 11, 30, 45)
+    with_holes = {"A": without(whole, *holes), "B": whole}
+    close_up = {"A": {**without(whole, *holes), "date": days(56)}}
+    result = function(run_bars(with_holes), 5)[0]
+    assert np.isnan(result[list(holes)]).all()
+    np.testing.assert_array_equal(np.delete(result, holes), function(run_bars(close_up), 5)[0])
+
+
+def test_a_series_too_short_for_an_indicator_is_undefined() -> None:
+    market = {"A": walk(3, 7), "B": walk(60, 8)}
+    for function in (indicators.sma, indicators.rsi, indicators.highest_before):
+        assert np.isnan(function(run_bars(market), 20)[0]).all()
+
+
+@pytest.mark.parametrize(
+    "function", [indicators.sma, indicators.rsi, indicators.highest_before, indicators.lowest_before]
+)
+def test_indicators_do_not_depend_on_later_bars(function: Any) -> None:
+    columns = walk(300, 9)
+    full = function(run_bars({"A": columns}), 14)[0]
+    for cut in (20, 77, 150, 299):
+        part = function(run_bars({"A": {name: values[:cut] for name, values in columns.items()}}), 14)[0]
+        assert part.tobytes() == full[:cut].tobytes()
+
+
+# --- signals
+
+
+def test_sma_level_is_up_while_fast_is_above_slow_and_down_while_not() -> None:
+    columns = walk(80, 10)
+    close = np.array(columns["close"])
+    fast, slow = talib.SMA(close, 5), talib.SMA(close, 12)
+    got = mask({"A": columns}, "sma_crossover", {"fast": 5, "slow": 12})[0]
+    assert (got[:11] == 0).all()
+    assert got[11:].tolist() == [UP if f > s else DOWN for f, s in zip(fast[11:], slow[11:], strict=True)]
+
+
+def test_equal_averages_are_not_above() -> None:
+    got = mask({"A": prices([10.0] * 20)}, "sma_crossover", {"fast": 2, "slow": 4})[0]
+    assert (got[3:] == DOWN).all()
+    crossed = mask({"A": prices([10.0] * 20)}, "sma_crossover", {"fast": 2, "slow": 4, "signal": "cross"})[0]
+    assert not crossed.any()
+
+
+def test_sma_cross_acts_on_the_bar_of_the_crossing_only() -> None:
+    columns = walk(120, 11)
+    close = np.array(columns["close"])
+    fast, slow = talib.SMA(close, 3), talib.SMA(close, 8)
+    got = mask({"A": columns}, "sma_crossover", {"fast": 3, "slow": 8, "signal": "cross"})[0]
+    for t in range(120):
+        up = t > 0 and fast[t - 1] <= slow[t - 1] and fast[t] > slow[t]
+        down = t > 0 and fast[t - 1] >= slow[t - 1] and fast[t] < slow[t]
+        assert got[t] == (UP if up else DOWN if down else 0), t
+    assert got.any()
+
+
+def test_a_crossing_is_between_the_symbols_own_bars() -> None:
+    """A hole between the two bars of a crossing does not hide it."""
+    columns = prices([10, 9, 8, 7, 6, 5, 5, 20, 21, 22])
+    got = mask({"A": without(columns, 6), "B": columns}, "sma_crossover", {"fast": 1, "slow": 3, "signal": "cross"})
+    assert got[0].tolist() == [0, 0, 0, 0, 0, 0, 0, UP, 0, 0]
+
+
+def test_cross_may_look_at_the_last_warm_up_bar() -> None:
+    columns = prices([10, 9, 8, 7, 20, 21, 22.0, 23.0])
+    result = run({"A": columns}, "sma_crossover", {"fast": 1, "slow": 3, "signal": "cross"}, start_date=days(8)[4])
+    assert [(bar, side) for bar, _, side, *_ in fills(result)] == [(1, "buy")]
+
+
+def test_rsi_is_up_below_oversold_and_down_above_overbought() -> None:
+    columns = walk(120, 12)
+    rsi = talib.RSI(np.array(columns["close"]), 5)
+    got = mask({"A": columns}, "rsi_mean_reversion", {"period": 5, "oversold": 35.0, "overbought": 65.0})[0]
+    assert got.tolist() == [UP if r < 35 else DOWN if r > 65 else 0 for r in rsi]
+
+
+def test_donchian_breaks_out_of_the_channel_of_the_bars_before() -> None:
+    columns = walk(150, 13)
+    close, high, low = (np.array(columns[name]) for name in ("close", "high", "low"))
+    got = mask({"A": columns}, "donchian_breakout", {"entry": 8, "exit": 4})[0]
+    for t in range(8, 150):
+        expected = ENTER_LONG * (close[t] > high[t - 8 : t].max()) | ENTER_SHORT * (close[t] < low[t - 8 : t].min())
+        expected |= EXIT_LONG * (close[t] < low[t - 4 : t].min()) | EXIT_SHORT * (close[t] > high[t - 4 : t].max())
+        assert got[t] == expected
+    assert set(got.tolist()) > {0}
+
+
+def test_donchian_under_short_only_leaves_on_its_exit_channel_only() -> None:
+    closes = [10, 10, 10, 10, 9, 8, 7, 7.5, 8, 8.5, 12.0, 12.0]
+    market = {"A": prices(closes)}
+    result = run(market, "donchian_breakout", {"entry": 2, "exit": 6}, execution={"direction": "short_only"})
+    assert [(bar, side) for bar, _, side, *_ in fills(result)] == [(5, "sell"), (11, "buy")]
+
+
+def test_no_signal_is_not_an_exit_where_an_indicator_is_undefined() -> None:
+    got = mask({"A": walk(30, 14)}, "sma_crossover", {"fast": 10, "slow": 25})[0]
+    assert not got[:24].any()
+    assert got[24:].all()
+
+
+def test_all_bars_before_the_start_are_warm_up_and_the_first_decision_is_at_the_first_close() -> None:
+    columns = walk(120, 15, drift=0.02)
+    start = days(120)[60]
+    warm = run({"A": columns}, "sma_crossover", {"fast": 5, "slow": 50}, start_date=start)
+    assert (int(warm.fills["bar"][0]), str(warm.dates[0])) == (1, start)
+    cold = {name: values[60:] for name, values in columns.items()}
+    assert int(run({"A": cold}, "sma_crossover", {"fast": 5, "slow": 50}).fills["bar"][0]) == 50
+
+
+# --- schedules and weights
+
+
+@pytest.mark.parametrize(
+    ("period", "ends"),
+    [
+        ("daily", ["2024-01-30", "2024-01-31", "2024-02-01", "2024-02-02", "2024-02-05", "2024-03-28", "2024-04-01"]),
+        ("weekly", ["2024-02-02", "2024-02-05", "2024-03-28", "2024-04-01"]),
+        ("monthly", ["2024-01-31", "2024-02-05", "2024-03-28", "2024-04-01"]),
+        ("quarterly", ["2024-03-28"]),
+    ],
+)
+def test_a_period_ends_where_the_next_bar_lies_in_another_one(period: Any, ends: list[str]) -> None:
+    text = [
+        "2024-01-30",
+        "2024-01-31",
+        "2024-02-01",
+        "2024-02-02",
+        "2024-02-05",
+        "2024-03-28",
+        "2024-04-01",
+        "2024-05-02",
+    ]
+    dates = np.array(text, dtype="datetime64[D]")
+    assert [str(dates[t]) for t in period_ends(dates, 0, period)] == ends
+    assert len(dates) - 1 not in period_ends(dates, 0, period)
+
+
+def test_the_first_bar_is_a_decision_only_when_asked_for() -> None:
+    dates = np.array(["2024-01-30", "2024-01-31", "2024-02-01"], dtype="datetime64[D]")
+    assert period_ends(dates, 0, "monthly").tolist() == [1]
+    assert period_ends(dates, 0, "monthly", also_first=True).tolist() == [0, 1]
+    assert period_ends(dates, 1, "monthly", also_first=True).tolist() == [1]
+
+
+def test_buy_and_hold_buys_what_is_listed_on_the_first_bar_and_never_again() -> None:
+    market = {"A": prices([10.0] * 6), "B": prices([20.0] * 6), "C": prices([5.0] * 4, dates=days(6)[2:])}
+    assert fills(run(market, "buy_and_hold")) == [(1, "A", "buy", 50.0, 10.0), (1, "B", "buy", 25.0, 20.0)]
+
+
+def test_buy_and_hold_counts_a_listed_symbol_without_a_bar_on_the_first_day() -> None:
+    market = {"A": prices([10.0] * 6), "B": without(prices([20.0] * 6), 2)}
+    result = run(market, "buy_and_hold", start_date=days(6)[2])
+    assert fills(result) == [(1, "A", "buy", 50.0, 10.0), (1, "B", "buy", 25.0, 20.0)]
+
+
+def test_equal_weight_shares_among_the_listed_and_not_ended() -> None:
+    market = {
+        "A": prices([10.0] * 6),
+        "B": prices([10.0] * 3, dates=days(6)[2:5]),
+        "C": prices([10.0] * 2, dates=days(6)[:2]),
+    }
+    decided = decisions(market, "equal_weight", {"rebalance": "daily", "exposure": 0.9})
+    assert isinstance(decided, Weights)
+    assert decided.at.tolist() == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose(
+        decided.values, [[0.45, 0, 0.45], [0.9, 0, 0], [0.45, 0.45, 0], [0.45, 0.45, 0], [0.9, 0, 0]]
+    )
+
+
+def test_momentum_takes_the_strongest_and_leaves_empty_places_in_cash() -> None:
+    market = {
+        "A": prices([10, 10, 11, 11.0]),
+        "B": prices([10, 10, 12, 12.0]),
+        "C": prices([5.0, 5.0], dates=days(4)[2:]),
+    }
+    decided = decisions(market, "momentum_top_n", {"lookback": 2, "top": 4, "rebalance": "daily", "exposure": 0.8})
+    assert decided.at.tolist() == [2]  # the last bar is no period end, and before it nobody has two own bars
+    np.testing.assert_allclose(decided.values, [[0.2, 0.2, 0.0]])
+    best = decisions(market, "momentum_top_n", {"lookback": 2, "top": 1, "rebalance": "daily"})
+    np.testing.assert_allclose(best.values, [[0.0, 1.0, 0.0]])
+
+
+def test_momentum_skips_the_latest_bars_and_breaks_ties_by_symbol() -> None:
+    market = {"B": prices([10, 12, 1, 1.0]), "A": prices([10, 12, 50, 50.0])}
+    decided = decisions(market, "momentum_top_n", {"lookback": 2, "skip": 1, "top": 1, "rebalance": "daily"})
+    np.testing.assert_allclose(decided.values, [[0.0, 1.0]])
+
+
+def test_momentum_counts_own_bars_and_holds_the_last_value_over_a_hole() -> None:
+    market = {"A": without(prices([10, 10, 10, 20, 20, 20.0]), 4), "B": prices([10, 10, 10, 11, 11, 11.0])}
+    decided = decisions(market, "momentum_top_n", {"lookback": 1, "top": 1, "rebalance": "daily"})
+    at = decided.at.tolist()
+    assert decided.values[at.index(4)].tolist() == [1.0, 0.0]
+
+
+# --- look-ahead
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("direction", ["long_only", "long_short"])
+def test_decisions_do_not_change_when_the_future_becomes_noise(name: str, direction: str) -> None:
+    market = {symbol: walk(400, seed, drift=0.001) for seed, symbol in enumerate("ABC", start=20)}
+    before = decisions(market, name, execution={"direction": direction})
+    rng = np.random.default_rng(1)
+    for cut in (130, 200, 300):
+        changed = {}
+        for symbol, columns in market.items():
+            factor = np.concatenate([np.ones(cut + 1), np.exp(rng.normal(0, 0.5, 399 - cut))])
+            changed[symbol] = {"date": columns["date"]} | {
+                field: (np.array(columns[field]) * factor).tolist() for field in ("open", "high", "low", "close")
+            }
+        after = decisions(changed, name, execution={"direction": direction})
+        if isinstance(before, Signals):
+            assert before.mask[:, : cut + 1].tobytes() == after.mask[:, : cut + 1].tobytes()
+            assert before.mask.any()
+        else:
+            early, late = before.at <= cut, after.at <= cut
+            assert before.at[early].tolist() == after.at[late].tolist()
+            assert before.values[early].tobytes() == after.values[late].tobytes()
+
+
+# --- parameters and the check of a configuration
+
+
+def test_every_strategy_describes_itself_for_a_form() -> None:
+    for strategy in all_strategies():
+        schema = strategy.Params.model_json_schema()
+        assert strategy.kind in {"trend", "reversion", "portfolio", "baseline"}
+        assert strategy.summary.endswith(".")
+        assert strategy.version
+        assert schema["additionalProperties"] is False
+        for name, entry in schema.get("properties", {}).items():
+            assert "description" in entry, (strategy.name, name)
+            assert "default" in entry, (strategy.name, name)
+    assert set(NAMES) == {
+        "sma_crossover", "rsi_mean_reversion", "donchian_breakout", "buy_and_hold", "equal_weight", "momentum_top_n",
+    }  # fmt: skip
+
+
+def test_warmup_is_the_number_of_bars_before_the_first_decision() -> None:
+    """The first signal is exactly `warmup` bars after the first bar, where the indicators allow one at all."""
+    rising = {"A": prices([10.0 + t for t in range(60)])}
+    for name, parameters in (
+        ("sma_crossover", {"fast": 5, "slow": 20}),
+        ("rsi_mean_reversion", {"period": 9}),
+        ("donchian_breakout", {"entry": 12, "exit": 6}),
+    ):
+        strategy = next(s for s in all_strategies() if s.name == name)
+        first = int(np.flatnonzero(mask(rising, name, parameters)[0] & (ENTER_LONG | EXIT_LONG))[0])
+        assert strategy(check_config(config_of(name, ["A"], parameters))).warmup() == first, name
+
+
+@pytest.mark.parametrize(
+    ("strategy", "parameters", "pointer", "words"),
+    [
+        ("sma_crossover", {"fast": 50, "slow": 20}, "/parameters/slow", ("20", "greater than fast", "50")),
+        ("sma_crossover", {"fast": 60}, "/parameters/slow", ("50", "60")),
+        ("sma_crossover", {"fast": 0}, "/parameters/fast", ("greater than or equal to 1",)),
+        ("sma_crossover", {"fast": "20"}, "/parameters/fast", ("integer",)),
+        ("sma_crossover", {"fast": True}, "/parameters/fast", ("integer",)),
+        ("sma_crossover", {"speed": 3}, "/parameters/speed", ("unknown parameter", "fast, slow, signal")),
+        ("sma_crossover", {"signal": "both"}, "/parameters/signal", ("level", "cross")),
+        ("rsi_mean_reversion", {"oversold": 80.0}, "/parameters/overbought", ("greater than oversold",)),
+        ("rsi_mean_reversion", {"period": 1}, "/parameters/period", ("2",)),
+        ("momentum_top_n", {"lookback": 5, "skip": 5}, "/parameters/skip", ("less than lookback",)),
+        ("equal_weight", {"rebalance": "hourly"}, "/parameters/rebalance", ("monthly",)),
+        ("buy_and_hold", {"fast": 5}, "/parameters/fast", ("no parameters",)),
+        ("sma_crosover", {}, "/strategy_type", ("did you mean sma_crossover",)),
+        ("zzz", {}, "/strategy_type", ("there are sma_crossover",)),
+    ],
+)
+def test_a_wrong_parameter_is_named(
+    strategy: str, parameters: dict[str, Any], pointer: str, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check_config(config_of(strategy, ["A"], parameters))
+    (error,) = caught.value.errors
+    assert error.pointer == pointer
+    assert all(word in error.message for word in words), error.message
+
+
+def test_every_wrong_field_is_named_at_once() -> None:
+    config = config_of(
+        "sma_crossover",
+        ["A"],
+        {"fast": 0, "x": 1},
+        timeframe="1h",
+        costs={"borrow_rate": 0.01},
+        risk={"stop_loss": 0.1},
+        execution={"price_mode": "raw", "dividends": "reinvest"},
+    )
+    with pytest.raises(InvalidInput) as caught:
+        check_config(config)
+    codes = {error.pointer: error.code for error in caught.value.errors}
+    assert {pointer for pointer, code in codes.items() if code == "not_yet"} == {
+        "/timeframe", "/costs/borrow_rate", "/risk/stop_loss", "/execution/price_mode", "/execution/dividends",
+    }  # fmt: skip
+    assert {"/parameters/fast", "/parameters/x"} <= set(codes)
+
+
+@pytest.mark.parametrize("timeframe", ["1m", "5m", "15m", "30m", "1h"])
+def test_intraday_timeframes_are_not_there_yet(timeframe: str) -> None:
+    with pytest.raises(InvalidInput, match="not supported yet"):
+        check_config(config_of("buy_and_hold", ["A"], timeframe=timeframe))
+
+
+@pytest.mark.parametrize("name", ["rules", "ema_crossover", "macd", "bollinger"])
+def test_strategies_still_to_come_are_called_not_yet_and_not_unknown(name: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check_config(config_of(name, ["A"]))
+    assert [(e.pointer, e.code) for e in caught.value.errors] == [("/strategy_type", "not_yet")]
+
+
+@pytest.mark.parametrize("name", ["buy_and_hold", "equal_weight", "momentum_top_n"])
+def test_a_strategy_that_only_buys_cannot_be_short_only(name: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check_config(config_of(name, ["A"], execution={"direction": "short_only"}))
+    assert caught.value.errors[0].pointer == "/execution/direction"
+
+
+def test_check_config_gives_the_parsed_parameters_with_defaults() -> None:
+    params = check_config(config_of("sma_crossover", ["A"], {"fast": 7}))
+    assert params.model_dump() == {"fast": 7, "slow": 50, "signal": "level"}
+
+
+def test_strategies_can_be_listed_and_checked_without_loading_numba_or_talib() -> None:
+    code = (
+        "import sys; from backproof.engine.strategies import all_strategies, check_config;"
+        "from backproof.domain.config import parse_config;"
+        "check_config(parse_config(dict(name='x', strategy_type='sma_crossover', symbols=['A'])));"
+        "[s.Params.model_json_schema() for s in all_strategies()];"
+        "print([m for m in ('numba', 'talib', 'pandas', 'pyarrow', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# --- strategies that misbehave
+
+
+def decided_by(given: Any, bars: Bars | None = None) -> Simulation:
+    bars = bars or bars_of({"A": prices([1.0, 2.0, 3.0])})
+    return Simulation(
+        config_of("buy_and_hold", ["A"]), bars, decide=lambda run: given(run) if callable(given) else given
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        (Signals(np.zeros((1, 2), dtype=np.uint8)), "uint8"),
+        (Signals(np.zeros((1, 3), dtype=np.int64)), "uint8"),
+        (Weights(np.array([0]), np.array([[0.5, 0.5]])), "target weights"),
+        (Weights(np.array([1, 0]), np.array([[0.5], [0.5]])), "increase"),
+        (Weights(np.array([7]), np.array([[0.5]])), "inside the run"),
+        (Weights(np.array([0]), np.array([[np.inf]])), "infinite"),
+        (42, "expected Signals or Weights"),
+    ],
+)
+def test_decisions_of_the_wrong_shape_are_a_strategy_error(given: Any, word: str) -> None:
+    with pytest.raises(StrategyError, match=word):
+        decided_by(given).prepare()
+
+
+def test_an_exception_in_a_strategy_is_a_strategy_error_with_its_message() -> None:
+    def fails(run: RunBars) -> Any:
+        raise KeyError("volume")
+
+    with pytest.raises(StrategyError, match="KeyError: 'volume'"):
+        decided_by(fails).prepare()
+
+
+def test_a_strategy_cannot_change_the_bars_it_sees() -> None:
+    def vandal(run: RunBars) -> Any:
+        run.close[0, 0] = 1e9
+
+    with pytest.raises(StrategyError, match="read-only"):
+        decided_by(vandal).prepare()
+
+
+def test_weights_that_are_rounding_noise_are_zero() -> None:
+    simulation = decided_by(Weights(np.array([0]), np.array([[-2.8e-17]])))
+    simulation.advance(3)
+    assert len(simulation.result().fills) == 0
+
+
+def test_a_dict_and_a_model_give_the_same_result() -> None:
+    bars = bars_of({"A": walk(100, 30)})
+    given = {"name": "x", "strategy_type": "sma_crossover", "symbols": ["A"]}
+    assert simulate(given, bars).fingerprint() == simulate(parse_config(given), bars).fingerprint()
