@@ -77,6 +77,15 @@ def test_without_a_terminal_the_output_is_plain_and_useful(stack: LocalStack, cl
     assert len(ran.stdout.splitlines()) < 60
 
 
+def test_a_port_finds_the_server_whatever_the_data_directory(stack: LocalStack, cli: Any, tmp_path: Path) -> None:
+    port = stack.base_url.rpartition(":")[2]
+    ran = cli("run", str(SMA), "--json", "--port", port, data_dir=tmp_path / "elsewhere")
+    assert ran.returncode == 0, ran.stderr
+    shown = cli("show", json.loads(ran.stdout)["backtest_id"], "--port", port, data_dir=tmp_path / "elsewhere")
+    assert shown.returncode == 0, shown.stderr
+    assert "everything works" in cli("doctor", "--port", port, data_dir=tmp_path / "elsewhere").stdout
+
+
 def test_an_encoding_without_braille_still_gets_the_numbers(stack: LocalStack, cli: Any) -> None:
     ran = cli("run", str(SMA), data_dir=stack.data_dir, more={"PYTHONIOENCODING": "ascii"})
     assert ran.returncode == 0
@@ -303,6 +312,7 @@ def test_ctrl_c_cancels_the_run_on_the_server_first(stack: LocalStack, long_run:
     said, problem = process.communicate(timeout=20)
     assert process.returncode == 130, problem
     assert "cancelled" in said
+    assert "partial" in said
     assert "Traceback" not in said + problem
     status = httpx.get(f"{stack.base_url}/api/v1/backtests/{run_id}/status", trust_env=False).json()
     assert status["status"] == "cancelled"
@@ -422,7 +432,7 @@ def test_strategies_are_listed_with_and_without_a_server(stack: LocalStack, cli:
     for data in (stack.data_dir, tmp_path / "data"):
         listed = cli("strategies", data_dir=data)
         assert listed.returncode == 0, listed.stderr
-        for part in ("sma_crossover", "momentum_top_n", "fast (20)", "equal_weight"):
+        for part in ("sma_crossover", "momentum_top_n", "fast 20, slow 50", "equal_weight"):
             assert part in listed.stdout
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from backproof.errors import BackproofError, Conflict, FieldError, InvalidInput, NotFound
+from backproof.local.directory import Server
 
 Plain = dict[str, Any]
 PAGE = 1000
@@ -66,6 +67,18 @@ class Api:
         if response.is_success:
             return body
         raise _problem(response.status_code, body if isinstance(body, dict) else {})
+
+
+def answering(port: int) -> Server | None:
+    """The backproof that listens on this port of this machine, if one does."""
+    api = Api(f"http://127.0.0.1:{port}")
+    try:
+        health = api.health()
+    except ApiError:
+        return None
+    finally:
+        api.close()
+    return Server(api.url, 0) if {"store", "broker", "workers"} <= health.keys() else None
 
 
 def _problem(status: int, body: Plain) -> BackproofError:

@@ -157,7 +157,7 @@ def doctor(data_dir: DataDir = None, port: Port = None) -> None:
     """Check versions, paths and health."""
     from backproof.cli.doctor import doctor as check
 
-    raise typer.Exit(check(_settings(data_dir, port)))
+    raise typer.Exit(check(_settings(data_dir, None), port))
 
 
 @app.command()

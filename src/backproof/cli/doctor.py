@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from backproof import __version__
-from backproof.cli.api import Api
+from backproof.cli.api import Api, answering
 from backproof.errors import BackproofError
 from backproof.local import valkey
 from backproof.local.directory import DataDirectory
@@ -47,7 +47,7 @@ class Check:
     text: str
 
 
-def doctor(settings: "Settings") -> int:
+def doctor(settings: "Settings", port: int | None = None) -> int:
     """Print all checks; the exit code."""
     console = Console()
     unicode = (console.encoding or "").lower().replace("-", "") == "utf8"
@@ -60,7 +60,7 @@ def doctor(settings: "Settings") -> int:
     for title, checks in (
         ("versions", _versions()),
         ("paths", _paths(settings)),
-        ("health", _health(settings)),
+        ("health", _health(settings, port)),
     ):
         console.print(Text(title, style="bold"))
         for check in checks:
@@ -134,14 +134,16 @@ def _size(path: Path) -> str:
     return f" ({path.stat().st_size / 1e6:.1f} MB)" if path.exists() else " (not yet there)"
 
 
-def _health(settings: "Settings") -> list[Check]:
+def _health(settings: "Settings", port: int | None) -> list[Check]:
     directory = DataDirectory(settings.data_dir)
-    server = directory.server()
+    server = answering(port) if port else directory.server()
+    if server is None and port:
+        return [Check("server", False, f"no backproof answers on port {port}")]
     if server is None:
         if directory.in_use():
             return [Check("server", False, "a stack owns the data directory but does not answer yet")]
         return [Check("server", None, "none is running; `backproof serve` starts one, `backproof run` needs none")]
-    found = [Check("server", True, f"{server.url} (pid {server.pid})")]
+    found = [Check("server", True, f"{server.url} (pid {server.pid})" if server.pid else server.url)]
     api = Api(server.url)
     try:
         health = api.health()

@@ -4,6 +4,8 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -12,13 +14,14 @@ from rich.console import Console
 from rich.text import Text
 
 from backproof.cli import tables
-from backproof.cli.api import Api, json_plain
+from backproof.cli.api import Api, answering, json_plain
 from backproof.cli.export import check_directory, write_result
 from backproof.cli.follow import Follower
 from backproof.cli.screen import Lines, Live, Silent
 from backproof.cli.server import Interrupted, used_server
 from backproof.cli.yamlfile import ConfigFile, read_config
 from backproof.errors import BackproofError, InvalidInput
+from backproof.local.directory import Server
 
 if TYPE_CHECKING:
     from backproof.settings import Settings
@@ -67,18 +70,15 @@ def run(settings: "Settings", path: Path, as_json: bool, out: Path | None) -> in
     try:
         with screen:
             screen.step("starting")
-            with used_server(settings, interrupted) as (server, own):
+            with _server(settings, interrupted) as (server, own):
                 ready = time.monotonic()
                 api = Api(server.url)
                 try:
                     backtest, status = _follow(api, file, body, screen, interrupted)
                     finished = time.monotonic()
                     timings = _timings(backtest, ready - began if own else 0.0, finished - ready, finished - began)
-                    curve = (
-                        api.get(f"/backtests/{tables.run_id(backtest)}/equity", max_points=PLOT_POINTS)
-                        if status == "completed"
-                        else None
-                    )
+                    address = f"/backtests/{tables.run_id(backtest)}/equity"
+                    curve = api.get(address, max_points=PLOT_POINTS) if backtest.get("result") else None
                     written = write_result(api, backtest, out) if out is not None and curve is not None else []
                 finally:
                     api.close()
@@ -91,6 +91,16 @@ def run(settings: "Settings", path: Path, as_json: bool, out: Path | None) -> in
     except Interrupted:
         return CANCELLED
     return {"completed": COMPLETED, "cancelled": CANCELLED}.get(status, FAILED)
+
+
+@contextmanager
+def _server(settings: "Settings", interrupted: _Interrupt) -> Iterator[tuple[Server, bool]]:
+    """The server at the port that was asked for, else the one of the data directory, else one of our own."""
+    if settings.web_port and (server := answering(settings.web_port)) is not None:
+        yield server, False
+        return
+    with used_server(settings, interrupted) as found:
+        yield found
 
 
 def _checked(file: ConfigFile) -> dict[str, object]:
@@ -166,6 +176,8 @@ def show_result(console: Console, backtest: dict[str, Any], curve: dict[str, Any
     status = str(backtest["status"])
     style = tables.STATUS_STYLE.get(status, "")
     head = Text.assemble((str(backtest.get("name") or config.get("name", "")), "bold"), "  ", (status, f"bold {style}"))
+    if backtest.get("partial"):
+        head.append("  partial: only the bars until then", style="yellow")
     console.print()
     console.print(head)
     console.print(Text(_subject(config, curve), style="dim"), soft_wrap=True)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -62,7 +61,7 @@ def show(api: Api, run_id: str, as_json: bool) -> None:
     if as_json:
         return _print_json(backtest)
     curve = None
-    if backtest["status"] == "completed":
+    if backtest.get("result"):
         curve = api.get(f"/backtests/{run_id}/equity", max_points=PLOT_POINTS)
     console = Console()
     show_result(console, backtest, curve)
@@ -81,14 +80,16 @@ def strategies(api: Api, as_json: bool) -> None:
     answer = api.get("/strategies")
     if as_json:
         return _print_json(answer)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in ("Strategy", "Kind", "Parameters (default)", "What it does"):
-        table.add_column(name, no_wrap=name == "Strategy")
-    for item in answer["items"] if isinstance(answer, dict) else answer:
-        properties = (item.get("parameters") or item.get("schema") or {}).get("properties", {})
-        parameters = ", ".join(f"{name} ({value.get('default', 'required')})" for name, value in properties.items())
-        table.add_row(item["name"], item.get("kind", ""), parameters or "–", item.get("summary", ""))
-    _print_wide(Console(), table)
+    console = Console()
+    for item in answer["items"]:
+        parameters = ", ".join(f"{name} {item['defaults'].get(name)}" for name in item["parameters"]["properties"])
+        head = Text.assemble(
+            (item["name"], "bold cyan"), f"  {item['kind']}", *([", long only"] if item["long_only"] else [])
+        )
+        console.print(head, soft_wrap=True)
+        console.print(Text(f"  {item['summary']}"), soft_wrap=True)
+        console.print(Text(f"  {parameters or 'no parameters'}", style="dim"), soft_wrap=True)
+    console.print(Text("\nparameters with their defaults; --json has types, limits and descriptions", style="dim"))
     return None
 
 
