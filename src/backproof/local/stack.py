@@ -25,7 +25,7 @@ from backproof.local.silence import SILENT_SECONDS, SilenceWatch, presence_key
 if TYPE_CHECKING:
     from backproof.settings import Settings
 
-WORKERS = 2
+WORKERS_TO_BE_READY = 1  # the one that computes runs
 START_SECONDS = 90.0
 VALKEY_SECONDS = 30.0  # loading a large append-only file
 TICK_SECONDS = 0.5
@@ -103,12 +103,13 @@ class Stack:
         concurrency = str(self._settings.worker_concurrency)
         runs = ("worker", "--name", "runs", "--queues", "backtest_execution", "--concurrency", concurrency)
         io = ("worker", "--name", "io", "--pool", "threads", "--queues", "data_collection,notifications")
-        # The one that takes longest to be ready goes first.
         self._add(RUNS, runs, environment, stop_seconds=8.0)
         self._add(WEB, ("web", "--fd", str(listener)), environment, stop_seconds=6.0, pass_fds=(listener,))
-        self._add(SCHEDULER, ("scheduler",), environment, stop_seconds=4.0)
-        self._add(IO, (*io, "--concurrency", str(IO_THREADS)), environment, stop_seconds=8.0)
         self._until_ready(waiter)
+        # Nobody waits for these two: beside the first two they would only make a small machine slower to be ready.
+        if not waiter.stops:
+            self._add(SCHEDULER, ("scheduler",), environment, stop_seconds=4.0)
+            self._add(IO, (*io, "--concurrency", str(IO_THREADS)), environment, stop_seconds=8.0)
 
     def _add(
         self,
@@ -161,7 +162,7 @@ class Stack:
                     raise StackError(f"{child.spec.name} {describe_exit(code)} while starting: {child.last_words()}")
             if (health := probe.step()) is not None:
                 self._health = health
-                if health.store and health.broker and health.workers >= WORKERS:
+                if health.store and health.broker and health.workers >= WORKERS_TO_BE_READY:
                     return
             if time.monotonic() > deadline:
                 raise StackError(f"the stack is not ready after {START_SECONDS:g} s ({self._describe()})")
