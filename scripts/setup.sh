@@ -7,7 +7,8 @@ wanted="requirements/$1.txt"
 unset PYTHONPATH PYTHONHOME VIRTUAL_ENV PIP_TARGET PIP_PREFIX 2>/dev/null || true
 # A personal pip configuration may say otherwise; its index and certificates stay in force.
 export PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-export UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
+# The system's certificates, as pip is often set up to use; behind a company's proxy nothing else works.
+export UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 UV_SYSTEM_CERTS=true
 
 fail() {
     echo "error: $*" >&2
@@ -82,6 +83,7 @@ fi
 echo "installing the packages of $wanted (the first time takes a minute)"
 if ! { has_uv && with_uv; } && ! with_pip; then
     # uv may not reach the package index that pip is configured for
+    if has_uv; then echo "uv could not do it; trying pip" >&2; fi
     [ "$python" = .venv/bin/python ] && python=$(find_python)
     plain_venv
     with_pip || fail "the packages of $wanted could not be installed (see above)"

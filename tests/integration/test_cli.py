@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from stacks import COMMAND, LocalStack, alive, environment, started, until
+from stacks import COMMAND, LocalStack, alive, environment, ready, started, until
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 SMA = Path(__file__).parents[2] / "examples" / "sma_crossover.yaml"
@@ -437,6 +437,7 @@ def test_strategies_are_listed_with_and_without_a_server(stack: LocalStack, cli:
 
 
 def test_doctor_finds_a_healthy_stack_healthy(stack: LocalStack, cli: Any) -> None:
+    until(lambda: ready(stack.base_url), what="both workers")
     checked = cli("doctor", data_dir=stack.data_dir)
     assert checked.returncode == 0, checked.stdout
     for part in (str(stack.data_dir), stack.base_url, f"pid {stack.pid}", "everything works", "2 ready", "valkey"):

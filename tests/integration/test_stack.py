@@ -85,7 +85,7 @@ def test_the_running_stack_is_found_through_its_data_directory(stack: LocalStack
     server = DataDirectory(stack.data_dir).server()
     assert server is not None
     assert (server.url, server.pid) == (stack.base_url, stack.pid)
-    assert ready(server.url)
+    until(lambda: ready(server.url), what="both workers")
 
 
 # ---- ends -------------------------------------------------------------------------------------------------------
@@ -96,8 +96,10 @@ def test_a_stack_that_is_asked_to_stop_stops_in_order_and_leaves_nothing(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     with started(tmp_path / "data") as stack:
-        children = {name: stack.child(name) for name in ("web", "worker-runs", "worker-io", "scheduler", "valkey")}
-        assert all(children.values())
+        names = ("web", "worker-runs", "worker-io", "scheduler", "valkey")
+        until(lambda: all(stack.child(name) for name in names), what="all processes")
+        children = {name: stack.child(name) for name in names}
+        until(lambda: ready(stack.base_url), what="both workers")
         family = stack.family()
         socket_directory = Path((tmp_path / "data" / "stack.lock").read_text().split("\n")[1])
         stack.process.send_signal(number)
@@ -119,6 +121,7 @@ def test_a_stack_that_is_asked_to_stop_stops_in_order_and_leaves_nothing(
 
 def test_a_killed_supervisor_takes_everything_with_it_and_the_next_start_works(tmp_path: Path) -> None:
     with started(tmp_path / "data") as stack:
+        until(lambda: ready(stack.base_url), what="both workers")
         family = stack.family()
         assert len(family) >= 7  # supervisor, valkey, web, scheduler, two workers, at least one pool process
         os.kill(stack.pid, signal.SIGKILL)
@@ -139,6 +142,7 @@ def battered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 
 @pytest.mark.parametrize("name", ["web", "scheduler", "worker-io", "worker-runs", "valkey"])
 def test_a_killed_child_is_started_again_and_the_service_goes_on(battered: LocalStack, name: str) -> None:
+    until(lambda: battered.child(name), what=name)
     before = battered.child(name)
     os.kill(before, signal.SIGKILL)
     until(lambda: battered.child(name) not in (0, before))
@@ -165,7 +169,6 @@ def test_a_damaged_queue_file_does_not_stop_the_start(tmp_path: Path) -> None:
     [file] = (tmp_path / "data" / "valkey" / "appendonlydir").glob("*.incr.aof")
     file.write_bytes(b"not what Valkey writes\r\n" * 50)
     with started(tmp_path / "data") as stack:
-        assert ready(stack.base_url)
         assert completes(stack.base_url)
         assert "Valkey could not read its file" in stack.log("stack")
 

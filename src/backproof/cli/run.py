@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 COMPLETED, FAILED, BAD_INPUT, CANCELLED = 0, 1, 2, 130
 PLOT_POINTS = 2000
+SLOW_START_SECONDS = 5.0
 
 
 class BadConfig(BackproofError):
@@ -60,7 +61,7 @@ class _Interrupt:
 def run(settings: "Settings", path: Path, as_json: bool, out: Path | None) -> int:
     """The exit code: 0 completed, 1 failed, 2 bad input, 130 cancelled."""
     interrupted = _Interrupt()
-    began = time.monotonic()
+    began, slow = time.monotonic(), False
     file = read_config(path)
     body = _checked(file)
     if out is not None:
@@ -70,7 +71,15 @@ def run(settings: "Settings", path: Path, as_json: bool, out: Path | None) -> in
     try:
         with screen:
             screen.step("starting")
-            with _server(settings, interrupted) as (server, own):
+
+            def asked_while_waiting() -> bool:
+                nonlocal slow
+                if not slow and time.monotonic() - began > SLOW_START_SECONDS:
+                    slow = True
+                    screen.step("starting; the first time, the engine is compiled")
+                return interrupted()
+
+            with _server(settings, asked_while_waiting) as (server, own):
                 ready = time.monotonic()
                 api = Api(server.url)
                 try:
@@ -94,12 +103,12 @@ def run(settings: "Settings", path: Path, as_json: bool, out: Path | None) -> in
 
 
 @contextmanager
-def _server(settings: "Settings", interrupted: _Interrupt) -> Iterator[tuple[Server, bool]]:
+def _server(settings: "Settings", stop: Callable[[], bool]) -> Iterator[tuple[Server, bool]]:
     """The server at the port that was asked for, else the one of the data directory, else one of our own."""
     if settings.web_port and (server := answering(settings.web_port)) is not None:
         yield server, False
         return
-    with used_server(settings, interrupted) as found:
+    with used_server(settings, stop) as found:
         yield found
 
 

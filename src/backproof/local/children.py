@@ -63,7 +63,7 @@ class Child:
     spec: ChildSpec
     clock: Callable[[], float] = time.monotonic
     process: subprocess.Popen[bytes] | None = None
-    restart_at: float | None = None
+    start_at: float | None = None
     _crashes: deque[float] = field(default_factory=deque)
 
     @property
@@ -82,7 +82,7 @@ class Child:
             if os.getppid() != supervisor:  # it died before the kernel was told
                 os._exit(1)
 
-        self.restart_at = None
+        self.start_at = None
         with self.spec.log.open("ab", buffering=0) as log:
             self.process = subprocess.Popen(  # noqa: S603
                 self.spec.argv,
@@ -117,7 +117,7 @@ class Child:
             times = f"{len(self._crashes)} times in a minute"
             raise StackError(f"{self.spec.name} keeps stopping ({times}): {self.last_words()}")
         delay: float = min(0.1 * 2.0 ** (len(self._crashes) - 1), 5.0)
-        self.restart_at = now + delay
+        self.start_at = now + delay
         return delay
 
     def terminate(self) -> None:

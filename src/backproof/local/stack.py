@@ -30,6 +30,7 @@ START_SECONDS = 90.0
 VALKEY_SECONDS = 30.0  # loading a large append-only file
 TICK_SECONDS = 0.5
 UNREADY_STOP_SECONDS = 1.0
+BEHIND_SECONDS = 0.7
 USED_TICK_SECONDS = 0.1
 TRIM_SECONDS = 60.0
 IO_THREADS = 2
@@ -106,10 +107,10 @@ class Stack:
         self._add(RUNS, runs, environment, stop_seconds=8.0)
         self._add(WEB, ("web", "--fd", str(listener)), environment, stop_seconds=6.0, pass_fds=(listener,))
         self._until_ready(waiter)
-        # Nobody waits for these two: beside the first two they would only make a small machine slower to be ready.
-        if not waiter.stops:
-            self._add(SCHEDULER, ("scheduler",), environment, stop_seconds=4.0)
-            self._add(IO, (*io, "--concurrency", str(IO_THREADS)), environment, stop_seconds=8.0)
+        # Nobody waits for these two: on a small machine they would only slow the start and the first backtest down.
+        behind = time.monotonic() + BEHIND_SECONDS
+        self._add(SCHEDULER, ("scheduler",), environment, stop_seconds=4.0, start_at=behind)
+        self._add(IO, (*io, "--concurrency", str(IO_THREADS)), environment, stop_seconds=8.0, start_at=behind)
 
     def _add(
         self,
@@ -118,14 +119,17 @@ class Stack:
         environment: dict[str, str],
         stop_seconds: float,
         pass_fds: tuple[int, ...] = (),
+        start_at: float | None = None,
     ) -> None:
         # -P: a file called like a library in the current directory is not it
         argv = (sys.executable, "-P", "-m", "backproof.cli.processes", *command)
         log = self.directory.logs / f"{name}.log"
-        self._launch(Child(ChildSpec(name, argv, environment, log, stop_seconds, pass_fds)))
+        child = Child(ChildSpec(name, argv, environment, log, stop_seconds, pass_fds), start_at=start_at)
+        self._children[name] = child
+        if start_at is None:
+            self._launch(child)
 
     def _launch(self, child: Child) -> None:
-        self._children[child.spec.name] = child
         try:
             child.start()
         except OSError as error:
@@ -135,7 +139,7 @@ class Stack:
         directory = self.directory.valkey
         argv = valkey.command(valkey.binary_path(), directory, valkey_socket)
         spec = ChildSpec(VALKEY, argv, dict(os.environ), self.directory.logs / "valkey.log", stop_seconds=4.0)
-        child = Child(spec)
+        child = self._children[VALKEY] = Child(spec)
         self._launch(child)
         deadline = time.monotonic() + VALKEY_SECONDS
         set_aside = False
@@ -187,7 +191,7 @@ class Stack:
         tick = USED_TICK_SECONDS if self._while_used else TICK_SECONDS
         try:
             while not waiter.stops:
-                self._restart_crashed()
+                self._keep_running()
                 if self._while_used and self._users.acquire():
                     return
                 alive = [name for name, child in self._children.items() if child.alive]
@@ -199,18 +203,18 @@ class Stack:
                     trim_at = now + TRIM_SECONDS
                     for child in self._children.values():
                         child.trim_log()
-                restarts = [c.restart_at - now for c in self._children.values() if c.restart_at is not None]
-                waiter.wait(min([tick, *restarts]))
+                starts = [c.start_at - now for c in self._children.values() if c.start_at is not None]
+                waiter.wait(min([tick, *starts]))
         finally:
             watch.close()
 
-    def _restart_crashed(self) -> None:
+    def _keep_running(self) -> None:
         for child in self._children.values():
             if (code := child.poll()) is not None:
                 delay = child.crashed()
                 what = f"{child.spec.name} {describe_exit(code)}"
                 self._say(f"{what}; starting it again in {delay:.1f} s (log: {child.spec.log})")
-            if child.restart_at is not None and time.monotonic() >= child.restart_at:
+            if child.start_at is not None and time.monotonic() >= child.start_at:
                 self._launch(child)
 
     # ---- stop -------------------------------------------------------------------------------------------------
