@@ -191,9 +191,35 @@ def pointer_of(location: tuple[int | str, ...]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
 
 
+_SYMBOL_RULE = "not a symbol: 1 to 32 letters, digits and . ^ = _ - are allowed"
+_NAME_RULE = "not a name: lower-case letters, digits and _ are allowed, a letter first"
+_PATTERN_RULES = {
+    "symbols": _SYMBOL_RULE,
+    "benchmark": _SYMBOL_RULE,
+    "strategy_type": _NAME_RULE,
+    "data_source": "not a name: lower-case letters, digits, _ and - are allowed, a letter first",
+}
+
+
+def _message(kind: str, message: str, location: tuple[int | str, ...]) -> str:
+    """One sentence for a person; pydantic's own where it is one."""
+    if kind == "extra_forbidden":
+        return "there is no such option"
+    if kind == "missing":
+        return "is required"
+    if kind == "string_pattern_mismatch":
+        rules = [rule for part in location if (rule := _PATTERN_RULES.get(str(part)))]
+        return rules[-1] if rules else "has characters that are not allowed here"
+    message = message.replace("Tuple", "List").replace("tuple", "list")
+    return message[:1].lower() + message[1:]
+
+
 def field_errors(error: ValidationError, prefix: tuple[int | str, ...] = ()) -> list[FieldError]:
     """A pydantic error as field errors with JSON pointers under `prefix`."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
     return [
-        FieldError(pointer_of((*prefix, *e["loc"])), e["type"], e["msg"][:1].lower() + e["msg"][1:])
-        for e in error.errors(include_url=False, include_context=False, include_input=False)
+        FieldError(pointer_of((*prefix, *e["loc"])), e["type"], _message(e["type"], e["msg"], e["loc"]))
+        for e in found
+        # a list whose items are all wrong is not also too short
+        if e["type"] != "too_short" or not any(o["loc"][:-1] == e["loc"] for o in found)
     ]

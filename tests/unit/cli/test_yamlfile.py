@@ -82,7 +82,7 @@ def test_a_missing_field_is_named_without_a_line(tmp_path: Path) -> None:
     file = read_config(written(tmp_path, "name: x\n"))
     with pytest.raises(InvalidInput) as raised:
         parse_config(file.config)
-    assert f"{file.path}: symbols: field required" in file.problems(raised.value)
+    assert f"{file.path}: symbols: is required" in file.problems(raised.value)
 
 
 def test_pointers_read_like_paths() -> None:
