@@ -1,5 +1,6 @@
 """One real local stack for all tests that only use it, and a way to run the command line beside it."""
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,38 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """The stack that most tests share: use it, do not break it."""
     with started(tmp_path_factory.mktemp("stack") / "data") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def long_prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A price file, and beside it (`.yaml`) a backtest on it that takes some seconds: many symbols, traded daily."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path_factory.mktemp("long") / "long.parquet"
+    symbols, days = [f"L{i:03d}" for i in range(600)], 2500
+    dates = np.arange(np.datetime64("2000-01-03"), np.datetime64("2000-01-03") + days)
+    steps = np.random.default_rng(1).normal(0.0, 0.01, (len(symbols), days))
+    table = pa.table(
+        {
+            "symbol": np.repeat(symbols, days),
+            "date": pa.array(np.tile(dates, len(symbols)).astype("datetime64[D]")),
+            "close": 100.0 * np.exp(np.cumsum(steps, axis=1)).ravel(),
+        }
+    )
+    pq.write_table(table, path)
+    config = {
+        "name": "a long one",
+        "strategy_type": "equal_weight",
+        "parameters": {"rebalance": "daily", "start": "first_bar"},
+        "symbols": symbols,
+        "data_source": "long",
+        "execution": {"fill": "next_close"},
+        "costs": {"commission_rate": 0.0001},
+    }
+    path.with_suffix(".yaml").write_text(json.dumps(config))  # JSON is YAML
+    return path
 
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]

@@ -124,3 +124,10 @@ def completes(url: str) -> bool:
     address = f"{url}/api/v1/backtests/{answer.json()['backtest_id']}/status"
     until(lambda: httpx.get(address, trust_env=False, timeout=10.0).json()["status"] == "completed", 30.0, "the result")
     return True
+
+
+def import_long(prices: Path, data_dir: Path) -> None:
+    """Import what `long_prices` made, so that its backtest can run there."""
+    command = (*COMMAND, "import", str(prices), "--dataset", "long", "--data-dir", str(data_dir))
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=environment())
+    assert done.returncode == 0, done.stderr

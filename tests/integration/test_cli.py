@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from stacks import COMMAND, LocalStack, alive, environment, ready, started, until
+from stacks import COMMAND, LocalStack, alive, environment, import_long, ready, started, until
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 SMA = Path(__file__).parents[2] / "examples" / "sma_crossover.yaml"
@@ -247,55 +247,12 @@ def test_a_run_that_fails_exits_with_1_and_says_why(cli: Any, tmp_path: Path) ->
 
 # ---- cancelling -------------------------------------------------------------------------------------------------
 
-DAYS = 2500
-
 
 @pytest.fixture(scope="module")
-def long_run(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file whose run takes some seconds: many symbols, traded every day."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    directory = tmp_path_factory.mktemp("long")
-    symbols = [f"L{i:03d}" for i in range(900)]
-    days = np.arange(np.datetime64("2000-01-03"), np.datetime64("2000-01-03") + DAYS)
-    steps = np.random.default_rng(1).normal(0.0, 0.01, (len(symbols), DAYS))
-    closes = 100.0 * np.exp(np.cumsum(steps, axis=1))
-    table = pa.table(
-        {
-            "symbol": np.repeat(symbols, DAYS),
-            "date": pa.array(np.tile(days, len(symbols)).astype("datetime64[D]")),
-            "close": closes.ravel(),
-        }
-    )
-    pq.write_table(table, directory / "long.parquet")
-    command = (
-        *COMMAND,
-        "import",
-        str(directory / "long.parquet"),
-        "--dataset",
-        "long",
-        "--data-dir",
-        str(stack.data_dir),
-    )
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=environment())
-    assert done.returncode == 0, done.stderr
-    file = directory / "long.yaml"
-    file.write_text(
-        json.dumps(
-            {
-                "name": "a long one",
-                "strategy_type": "equal_weight",
-                "parameters": {"rebalance": "daily", "start": "first_bar"},
-                "symbols": symbols,
-                "data_source": "long",
-                "execution": {"fill": "next_close"},
-                "costs": {"commission_rate": 0.0001},
-            }
-        )
-    )
-    return file
+def long_run(stack: LocalStack, long_prices: Path) -> Path:
+    """A file whose run takes some seconds."""
+    import_long(long_prices, stack.data_dir)
+    return long_prices.with_suffix(".yaml")
 
 
 def running(url: str) -> list[str]:

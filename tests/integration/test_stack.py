@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import time
@@ -14,7 +15,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from stacks import LocalStack, alive, completes, ready, started, until
+from stacks import LocalStack, alive, completes, import_long, ready, started, until
 
 from backproof.local import valkey
 from backproof.local.directory import DataDirectory
@@ -128,6 +129,27 @@ def test_a_killed_supervisor_takes_everything_with_it_and_the_next_start_works(t
         until(lambda: not [pid for pid in family if alive(pid)], 5.0)
     with started(tmp_path / "data") as again:
         assert completes(again.base_url)
+
+
+def test_a_stopping_stack_gives_its_run_back_and_the_next_one_finishes_it(tmp_path: Path, long_prices: Path) -> None:
+    data = tmp_path / "data"
+    import_long(long_prices, data)
+    config = json.loads(long_prices.with_suffix(".yaml").read_text())
+    with started(data) as stack:
+        answer = httpx.post(f"{stack.base_url}/api/v1/backtests", json=config, trust_env=False, timeout=20.0)
+        path = f"/api/v1/backtests/{answer.json()['backtest_id']}"
+        until(lambda: httpx.get(f"{stack.base_url}{path}/status", trust_env=False).json()["status"] == "running")
+        began = time.monotonic()
+        assert stack.stop() == 0
+        assert time.monotonic() - began < 5.0
+    with sqlite3.connect(data / "backproof.sqlite3") as store:
+        [(status,)] = store.execute("SELECT json_extract(doc, '$.status') FROM backtests").fetchall()
+    store.close()
+    assert status == "queued"
+    with started(data) as stack:
+        until(
+            lambda: httpx.get(f"{stack.base_url}{path}/status", trust_env=False).json()["status"] == "completed", 60.0
+        )
 
 
 # ---- crashes ----------------------------------------------------------------------------------------------------
