@@ -21,6 +21,7 @@ _REASONS = {
     errno.EMFILE: "too many open files",
     errno.ENFILE: "too many open files",
     errno.ENOENT: "it is missing",
+    errno.EEXIST: "a file is in the way of a directory",
     errno.ENOTDIR: "a part of its path is no directory",
     errno.EFBIG: "it is larger than a file may be here",
     errno.EIO: "the disk failed",

@@ -61,8 +61,11 @@ def write_sections(path: Path, sections: Mapping[str, "pa.Table"]) -> None:
     for section, table in sections.items():
         columns[section] = {}
         for field in table.schema:
-            shared = fields.setdefault(field.name, field.type) == field.type and field.name != "section"
-            stored = field.name if shared else f"{section}.{field.name}"
+            stored = field.name
+            if fields.get(stored, field.type) != field.type or stored in ("section", *columns[section].values()):
+                stored = f"{section}.{field.name}"
+                while stored in fields:
+                    stored += "_"
             fields[stored] = field.type
             columns[section][field.name] = stored
     described, groups = {}, 0

@@ -11,7 +11,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, cast
 
 import aiosqlite
 from pydantic import ValidationError
@@ -26,8 +26,6 @@ RESERVE_BYTES = 4 << 20
 _APPLICATION_ID = 0x62707266  # "bprf" in the file's header
 _BUGS = ("SQLITE_ERROR", "SQLITE_MISUSE", "SQLITE_RANGE")  # a wrong statement, not a store that is away
 _OLDEST_SQLITE = (3, 38, 0)  # JSON functions always there, RETURNING, STRICT
-
-T = TypeVar("T")
 
 
 class SqliteRepository(Repository):
