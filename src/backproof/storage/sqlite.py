@@ -190,7 +190,8 @@ def _storable(id: str) -> bool:
 async def _connect(path: Path) -> aiosqlite.Connection:
     connecting = aiosqlite.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
     # a process that ends without closing the store must end: what it wrote is safe, what it was writing is undone
-    getattr(connecting, "_thread", connecting).daemon = True  # a Thread itself before aiosqlite 0.22
+    thread = cast("Any", getattr(connecting, "_thread", connecting))  # itself a Thread before aiosqlite 0.22
+    thread.daemon = True
     connection = await connecting
     await connection.execute_fetchall("PRAGMA synchronous = NORMAL")
     return connection
