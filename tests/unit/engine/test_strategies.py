@@ -157,6 +157,12 @@ def test_sma_cross_acts_on_the_bar_of_the_crossing_only() -> None:
     assert got.any()
 
 
+def test_a_crossing_may_start_from_equality() -> None:
+    for closes, bits in (([10.0, 10.0, 10.0, 12.0], UP), ([10.0, 10.0, 10.0, 8.0], DOWN)):
+        got = mask({"A": prices(closes)}, "sma_crossover", {"fast": 1, "slow": 3, "signal": "cross"})[0]
+        assert got.tolist() == [0, 0, 0, bits]
+
+
 def test_a_crossing_is_between_the_symbols_own_bars() -> None:
     """A hole between the two bars of a crossing does not hide it."""
     columns = prices([10, 9, 8, 7, 6, 5, 5, 20, 21, 22])

@@ -133,6 +133,14 @@ def test_a_symbol_whose_data_go_on_after_the_run_is_not_delisted_by_a_hole_at_it
     assert "delisted" not in codes(result)
 
 
+def test_data_that_end_on_the_runs_last_day_do_not_end_before_the_run() -> None:
+    market = {"A": prices(RISING[:4]), "B": prices(RISING)}
+    result = run_signals(market, {"A": ["enter_long"]}, end_date=days(6)[3])
+    assert [side for _, _, side, *_ in fills(result)] == ["buy"]
+    weights = run(market, "equal_weight", {"rebalance": "daily"}, end_date=days(6)[3], execution={"fill": "same_close"})
+    assert weights.positions[-1, 0] > 0.0
+
+
 def test_insolvency_liquidates_at_the_close_with_ordinary_costs_and_ends_trading() -> None:
     market = {"A": prices([100.0, 100.0, 300.0, 50.0, 50.0])}
     result = run_signals(
