@@ -12,7 +12,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,12 +126,12 @@ class BarStore:
         directory = self._directory(source, timeframe)
         with storage_errors(f"cannot write the bars of {source}"):
             make_directory(directory)
-            written = [
-                _write_file(directory, source, timeframe, symbol, table, (notes or {}).get(symbol, ""), currency)
-                for symbol, table in tables.items()
-            ]
-            sync_directory(directory)
-            with _locked(directory):
+            with _locked(directory), _undone_on_failure(directory):
+                written = [
+                    _write_file(directory, source, timeframe, symbol, table, (notes or {}).get(symbol, ""), currency)
+                    for symbol, table in tables.items()
+                ]
+                sync_directory(directory)
                 path = directory / MANIFEST
                 current = _parse_manifest(path, source, timeframe) if path.exists() else {}
                 _write_manifest(directory, {**current, **{series.symbol: series for series in written}})
@@ -305,6 +305,23 @@ def _write_manifest(directory: Path, series: Mapping[str, Series]) -> None:
         verify,
     )
     sync_directory(directory)
+
+
+@contextmanager
+def _undone_on_failure(directory: Path) -> Iterator[None]:
+    """Remove the files that came to be, so that a disk that was too small for all of them has its space again."""
+    before = set(directory.iterdir())
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError, StorageFailed):
+            manifest = directory / MANIFEST
+            current = _parse_manifest(manifest, "", "") if manifest.exists() else {}
+            named = {MANIFEST, *(series.file for series in current.values())}  # it may have been swapped already
+            for path in set(directory.iterdir()) - before:
+                if path.name not in named:
+                    path.unlink()
+        raise
 
 
 @contextmanager
