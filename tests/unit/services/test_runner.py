@@ -32,7 +32,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def until(services: ServiceFactory, run_id: str, condition: Callable[[Backtest], bool]) -> Backtest:
     async with asyncio.timeout(20):
-        while not condition(run := await services.orchestrator.get(run_id, OWNER)):  # noqa: ASYNC110 - it is the store
+        while not condition(run := await services.orchestrator.get(run_id, OWNER)):
             await asyncio.sleep(0)
         return run
 
