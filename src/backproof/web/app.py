@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from backproof import __version__
@@ -51,8 +52,11 @@ def create_app(settings: Settings, factory: ServiceFactory | None = None) -> Fas
         middleware=[Middleware(RequestContext), Middleware(LocalOnly)],
     )
     app.state.settings = settings
-    install_error_handlers(app)
-    for module in (backtests, results, strategies, market_data, system, live, pages):
+    modules = (backtests, results, strategies, market_data, system, live, pages)
+    for module in modules:
         app.include_router(module.router)
+    install_error_handlers(
+        app, [route for module in modules for route in module.router.routes if isinstance(route, APIRoute)]
+    )
     app.openapi = lambda: openapi.build(app)  # type: ignore[method-assign]
     return app

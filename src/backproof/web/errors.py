@@ -11,6 +11,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from backproof import errors
@@ -157,13 +158,24 @@ async def _http_exception(request: Request, error: HTTPException) -> Response:
     codes = {404: "no_such_route", 405: "method_not_allowed", 413: "body_too_large", 400: "malformed_json"}
     if (code := codes.get(error.status_code)) is not None:
         kind = EDGE_KINDS[code]
-        return problem(request.scope, code, kind, kind.meaning, headers=error.headers)
+        headers = {**(error.headers or {}), **_allow(request)} if code == "method_not_allowed" else error.headers
+        return problem(request.scope, code, kind, kind.meaning, headers=headers)
     phrase = HTTPStatus(error.status_code).phrase
     kind = Kind(error.status_code, phrase, phrase)
     return problem(request.scope, f"http_{error.status_code}", kind, str(error.detail), headers=error.headers)
 
 
-def install_error_handlers(app: FastAPI) -> None:
+def _allow(request: Request) -> dict[str, str]:
+    """The methods of all routes of this path, of which the framework names one; a literal path beats a pattern."""
+    routes: Sequence[APIRoute] = request.app.state.routes
+    matching = [route for route in routes if route.path_regex.match(request.url.path)]
+    fewest = min((len(route.param_convertors) for route in matching), default=0)
+    allowed = {m for route in matching if len(route.param_convertors) == fewest for m in route.methods or ()}
+    return {"Allow": ", ".join(sorted(allowed))} if allowed else {}
+
+
+def install_error_handlers(app: FastAPI, routes: Sequence[APIRoute]) -> None:
+    app.state.routes = routes
     app.exception_handler(BackproofError)(_backproof_error)
     app.exception_handler(RequestValidationError)(_request_validation)
     app.exception_handler(HTTPException)(_http_exception)

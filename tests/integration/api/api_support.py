@@ -3,10 +3,11 @@
 import asyncio
 import socket
 import subprocess
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,6 +16,14 @@ from backproof.local import valkey
 
 BASE = "http://127.0.0.1:8000"
 Json = dict[str, Any]
+T = TypeVar("T")
+
+
+async def eventually(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait until the condition holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)
 
 
 def never(reason: str) -> None:
@@ -56,7 +65,8 @@ class Server:
     """The application behind uvicorn on a port of its own, as `backproof web` serves it."""
 
     def __init__(self, app: FastAPI) -> None:
-        self._listener = socket.socket()
+        # with the protocol named, or asyncio leaves Nagle on and every answer waits 40 ms for an acknowledgement
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen()
         self.app = app
@@ -68,7 +78,7 @@ class Server:
 
     async def __aenter__(self) -> "Server":
         self._task = asyncio.create_task(self._server.serve([self._listener]))
-        while not self._server.started:  # noqa: ASYNC110
+        while not self._server.started:
             await asyncio.sleep(0)
         return self
 
@@ -79,3 +89,34 @@ class Server:
 
     def socket_url(self, run_id: str, query: str = "") -> str:
         return f"ws://{self.host}/ws/backtest/{run_id}{query}"
+
+
+class ThreadServer:
+    """A server on a thread, for clients that block. The application opens and closes its own services there."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._up = threading.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
+
+    async def _serve(self) -> None:
+        async with running(self._app), Server(self._app) as server:
+            self.url = f"http://{server.host}"
+            self._up.set()
+            await self._stop.wait()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something on the server's own loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    def __enter__(self) -> "ThreadServer":
+        self._thread.start()
+        assert self._up.wait(20), "the server did not start"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._loop.close()
