@@ -180,8 +180,9 @@ async def test_an_unknown_id_is_not_found_by_the_other_methods(client: httpx.Asy
 @pytest.mark.parametrize(
     "query",
     ["limit=0", "limit=201", "limit=x", "limit=1e3", "limit=" + "9" * 5000, "limit=", "status=nope",
-     "status=queued&status=x", "sort=owner_id", "sort=--name", "stauts=queued", "min_sharpe=nan", "max_sharpe=inf",
-     "min_total_return=1e999", "created_from=yesterday", "created_from=0", "created_from=2024-13-01", "created_to=0001-01-01T00:00:00%2B14:00",
+     "status=queued&status=x", "sort=owner_id", "sort=--name", "stauts=queued", "min_sharpe=nan",
+     "max_sharpe=inf", "min_total_return=1e999", "created_from=yesterday", "created_from=0", "created_from=2024-13-01",
+     "created_to=0001-01-01T00:00:00%2B14:00",
      "created_to=9999-12-31T23:59:59-14:00", "cursor=!!", "cursor=" + "A" * 600, "q=" + "x" * 201, "symbol=../x",
      "symbol=%00", "strategy_type=A", "tag=" + "x" * 51, "starred=maybe", "created_from=2024-01-01T25:00:00Z",
      "created_from=2024-01-01T00:00:00%2B99:99", "cursor="],
