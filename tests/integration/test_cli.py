@@ -100,6 +100,20 @@ def test_every_example_completes(stack: LocalStack, cli: Any, example: Path) -> 
     assert json.loads(ran.stdout)["metrics"]["total_return"] is not None
 
 
+def test_with_json_the_live_display_stays_off_stdout(stack: LocalStack) -> None:
+    leader, follower = pty.openpty()
+    command = (*COMMAND, "run", str(SMA), "--json", "--data-dir", str(stack.data_dir))
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=follower, text=True, env=environment(TERM="xterm-256color")
+    )
+    os.close(follower)
+    said, _ = process.communicate(timeout=30)
+    shown = os.read(leader, 65536).decode()
+    os.close(leader)
+    assert json.loads(said)["status"] == "completed"
+    assert ANSI.search(shown)
+
+
 def test_on_a_terminal_it_is_live_and_in_colour(stack: LocalStack, tmp_path: Path) -> None:
     leader, follower = pty.openpty()
     command = (*COMMAND, "run", str(SMA), "--data-dir", str(stack.data_dir))

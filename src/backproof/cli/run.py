@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -68,35 +68,32 @@ def run(settings: "Settings", path: Path, as_json: bool, out: Path | None) -> in
         check_directory(out)
     console = Console(stderr=as_json)
     screen: Silent = Live(console) if console.is_terminal else Silent() if as_json else Lines(console)
+
+    def asked_while_waiting() -> bool:
+        nonlocal slow
+        if not slow and time.monotonic() - began > SLOW_START_SECONDS:
+            slow = True
+            screen.step("starting; the first time, the engine is compiled")
+        return interrupted()
+
     try:
-        with screen:
-            screen.step("starting")
-
-            def asked_while_waiting() -> bool:
-                nonlocal slow
-                if not slow and time.monotonic() - began > SLOW_START_SECONDS:
-                    slow = True
-                    screen.step("starting; the first time, the engine is compiled")
-                return interrupted()
-
-            with _server(settings, asked_while_waiting) as (server, own):
+        with ExitStack() as server_is_up:
+            with screen:
+                screen.step("starting")
+                server, own = server_is_up.enter_context(_server(settings, asked_while_waiting))
                 ready = time.monotonic()
-                api = Api(server.url)
-                try:
-                    backtest, status = _follow(api, file, body, screen, interrupted)
-                    finished = time.monotonic()
-                    timings = _timings(backtest, ready - began if own else 0.0, finished - ready, finished - began)
-                    address = f"/backtests/{tables.run_id(backtest)}/equity"
-                    curve = api.get(address, max_points=PLOT_POINTS) if backtest.get("result") else None
-                    written = write_result(api, backtest, out) if out is not None and curve is not None else []
-                finally:
-                    api.close()
-                if as_json:
-                    _print_json(backtest, status, timings)
-                else:
-                    screen.__exit__(None, None, None)
-                    show_result(console, backtest, curve)
-                    _closing(console, backtest, timings, written, out)
+                api = server_is_up.enter_context(closing(Api(server.url)))
+                backtest, status = _follow(api, file, body, screen, interrupted)
+                finished = time.monotonic()
+                address = f"/backtests/{tables.run_id(backtest)}/equity"
+                curve = api.get(address, max_points=PLOT_POINTS) if backtest.get("result") else None
+                written = write_result(api, backtest, out) if out is not None and curve is not None else []
+            timings = _timings(backtest, ready - began if own else 0.0, finished - ready, finished - began)
+            if as_json:
+                _print_json(backtest, status, timings)
+            else:
+                show_result(console, backtest, curve)
+                _closing(console, backtest, timings, written, out)
     except Interrupted:
         return CANCELLED
     return {"completed": COMPLETED, "cancelled": CANCELLED}.get(status, FAILED)

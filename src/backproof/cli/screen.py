@@ -101,6 +101,8 @@ class Live(Silent):
             _Eta(),
             console=console,
             transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self._task: TaskID | None = None
 

@@ -112,7 +112,7 @@ class DataDirectory:
         return self._runtime / SOCKET_NAME
 
     def unlock(self) -> None:
-        self.forget_server()
+        """Give the directory back."""
         if self._runtime is not None:
             shutil.rmtree(self._runtime, ignore_errors=True)
             self._runtime = None
