@@ -14,6 +14,7 @@ from backproof.domain.config import parse_config
 from backproof.engine import kernel
 from backproof.engine.result import Result
 from backproof.engine.simulation import Simulation
+from backproof.errors import BackproofError
 
 QUICK = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=60)
 
@@ -137,3 +138,34 @@ def test_a_run_can_be_repeated_bit_for_bit(world: World) -> None:
     assert same_bits(one, two)
     assert one.fingerprint() == two.fingerprint()
     assert one.manifest() == two.manifest()
+
+
+@QUICK
+@given(worlds(), st.sampled_from([1e-9, 1.0, 1e15]), st.floats(1e-11, 1e12), st.floats(0.0, 0.999), st.booleans())
+def test_no_number_that_is_none_ever_leaves_the_engine(
+    world: World, capital: float, level: float, rate: float, wild: bool
+) -> None:
+    rng = np.random.default_rng(int(rate * 1e6))
+    bars = {}
+    for symbol, columns in world.bars.items():
+        jumps = np.exp(rng.normal(0.0, 3.0 if wild else 0.1, len(columns["date"])))
+        moved = {
+            name: np.clip(np.array(columns[name]) * level * jumps, 1e-12, 1e15)
+            for name in ("open", "high", "low", "close")
+        }
+        bars[symbol] = {"date": columns["date"], **{name: values.tolist() for name, values in moved.items()}}
+    execution = {**world.config["execution"], "max_leverage": 100.0}
+    costs = {"commission_rate": rate, "commission_fixed": capital, "slippage_bps": rate * 9_999.0}
+    config = {**world.config, "initial_capital": capital, "execution": execution, "costs": costs}
+    try:
+        result = simulate_given(config, bars_of(bars))
+    except BackproofError:
+        return  # refused with a reason
+    for array in (result.equity, result.cash, result.gross, result.positions):
+        assert np.isfinite(array).all()
+    assert all(value is None or np.isfinite(value) for value in result.metrics.values())
+    assert {name for name, value in result.metrics.items() if value is None} == set(result.null_reasons)
+    for name in ("shares", "price", "commission"):
+        assert np.isfinite(result.fills[name]).all()
+    for name in ("profit", "return", "entry_price", "exit_price"):
+        assert np.isfinite(result.trades[name]).all()

@@ -45,7 +45,9 @@ def kernel(signature: str) -> Callable[[F], F]:
         if directory is not None:
             numba_config.CACHE_DIR = str(directory)
         try:
-            return cast(F, numba.njit(signature, nogil=True, cache=directory is not None)(function))
+            return cast(
+                F, numba.njit(signature, nogil=True, error_model="numpy", cache=directory is not None)(function)
+            )
         finally:
             numba_config.CACHE_DIR = given
 
@@ -54,7 +56,7 @@ def kernel(signature: str) -> Callable[[F], F]:
 
 def inner(function: F) -> F:
     """A function that kernels call; it becomes part of their machine code."""
-    return function if _interpreted else cast(F, numba.njit(nogil=True)(function))
+    return function if _interpreted else cast(F, numba.njit(nogil=True, error_model="numpy")(function))
 
 
 def source_hash(directory: Path = Path(__file__).parent) -> str:

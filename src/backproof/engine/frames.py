@@ -16,6 +16,7 @@ FloatArray = npt.NDArray[np.float64]
 DateArray = npt.NDArray[np.datetime64]
 
 _PRICES = ("open", "high", "low", "close")
+LEAST_PRICE, GREATEST_PRICE = 1e-12, 1e15  # beyond these an account soon has no number any more
 _NUMBERS = (*_PRICES, "adj_close", "volume", "dividend", "split_ratio")
 
 
@@ -212,12 +213,13 @@ def _series(symbol: str, dates: DateArray, own: dict[str, FloatArray]) -> Series
 
 
 def _check_price(symbol: str, dates: DateArray, values: FloatArray, name: str) -> None:
-    good = (values > 0.0) & (values < np.inf)
+    good = (values >= LEAST_PRICE) & (values <= GREATEST_PRICE)
     if not good.all():
         _fail(symbol, dates, np.isnan(values), name, f"{name} is missing (NaN)")
         _fail(symbol, dates, np.isinf(values), name, f"{name} is infinite")
         _fail(symbol, dates, values < 0.0, name, f"{name} is negative")
         _fail(symbol, dates, values == 0.0, name, f"{name} is zero")
+        _fail(symbol, dates, ~good, name, f"{name} is not between {LEAST_PRICE:g} and {GREATEST_PRICE:g}")
 
 
 def _factors(symbol: str, dates: DateArray, close: FloatArray, own: dict[str, FloatArray]) -> FloatArray:

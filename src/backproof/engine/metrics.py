@@ -27,7 +27,7 @@ def periods_per_year(timeframe: str, given: float | None) -> float:
 
 
 def period_rate(annual: float, periods: float) -> float:
-    """The risk-free rate of one bar."""
+    """The risk-free rate of one bar; OverflowError when there are too few bars in a year to have one."""
     return float((1.0 + annual) ** (1.0 / periods) - 1.0) if annual else 0.0
 
 
@@ -43,24 +43,26 @@ def headline(
     drawdown, closed = m[s.MAX_DRAWDOWN], int(n[s.TOTAL_CLOSED])
     some, more = bars > 1, bars > 2
     years = (bars - 1) / periods
-    return {
-        "total_return": growth - 1.0 if bars else None,
-        "annual_return": annual,
-        "cagr": _power(growth, DAYS_PER_YEAR / days) if days else None,
-        "volatility": m[s.STD] * root if more else None,
-        "sharpe": mean / m[s.STD] if more and m[s.STD] >= TINY else None,
-        "sortino": mean / m[s.DOWNSIDE] if some and m[s.DOWNSIDE] >= TINY else None,
-        "max_drawdown": drawdown if bars else None,
-        "calmar": annual / -drawdown if annual is not None and drawdown <= -TINY else None,
-        "exposure": m[s.MEAN_EXPOSURE] if bars else None,
-        "time_in_market": m[s.IN_MARKET] if bars else None,
-        "turnover": n[s.TOTAL_NOTIONAL] / m[s.MEAN_EQUITY] / years if some and m[s.MEAN_EQUITY] >= TINY else None,
-        "trades": closed,
-        "win_rate": n[s.TOTAL_WINS] / closed if closed else None,
-        "profit_factor": n[s.TOTAL_GAINS] / n[s.TOTAL_LOSSES] if n[s.TOTAL_LOSSES] >= TINY else None,
-        "expectancy": n[s.TOTAL_RETURNS] / closed if closed else None,
-        "costs_paid": n[s.TOTAL_COSTS],
-    }
+    return _finite(
+        {
+            "total_return": growth - 1.0 if bars else None,
+            "annual_return": annual,
+            "cagr": _power(growth, DAYS_PER_YEAR / days) if days else None,
+            "volatility": m[s.STD] * root if more else None,
+            "sharpe": mean / m[s.STD] if more and m[s.STD] >= TINY else None,
+            "sortino": mean / m[s.DOWNSIDE] if some and m[s.DOWNSIDE] >= TINY else None,
+            "max_drawdown": drawdown if bars else None,
+            "calmar": annual / -drawdown if annual is not None and drawdown <= -TINY else None,
+            "exposure": m[s.MEAN_EXPOSURE] if bars else None,
+            "time_in_market": m[s.IN_MARKET] if bars else None,
+            "turnover": n[s.TOTAL_NOTIONAL] / m[s.MEAN_EQUITY] / years if some and m[s.MEAN_EQUITY] >= TINY else None,
+            "trades": closed,
+            "win_rate": n[s.TOTAL_WINS] / closed if closed else None,
+            "profit_factor": n[s.TOTAL_GAINS] / n[s.TOTAL_LOSSES] if n[s.TOTAL_LOSSES] >= TINY else None,
+            "expectancy": n[s.TOTAL_RETURNS] / closed if closed else None,
+            "costs_paid": n[s.TOTAL_COSTS],
+        }
+    )
 
 
 def versus(
@@ -76,17 +78,26 @@ def versus(
         alpha = _power(1.0 + mean, periods)
     known = bool(v[s.VERSUS_OVERLAP])
     deviation = v[s.VERSUS_ACTIVE_STD]
-    return {
-        "alpha": alpha,
-        "beta": beta,
-        "correlation": v[s.VERSUS_BETA_TOP] / v[s.VERSUS_STD_PRODUCT] if v[s.VERSUS_STD_PRODUCT] >= TINY else None,
-        "tracking_error": deviation * math.sqrt(periods) if more else None,
-        "information_ratio": (
-            v[s.VERSUS_ACTIVE_MEAN] / deviation * math.sqrt(periods) if more and deviation >= TINY else None
-        ),
-        "benchmark_return": last_benchmark / capital - 1.0 if known else None,
-        "overlap": int(v[s.VERSUS_OVERLAP]),
-    }
+    return _finite(
+        {
+            "alpha": alpha,
+            "beta": beta,
+            "correlation": v[s.VERSUS_BETA_TOP] / v[s.VERSUS_STD_PRODUCT] if v[s.VERSUS_STD_PRODUCT] >= TINY else None,
+            "tracking_error": deviation * math.sqrt(periods) if more else None,
+            "information_ratio": (
+                v[s.VERSUS_ACTIVE_MEAN] / deviation * math.sqrt(periods) if more and deviation >= TINY else None
+            ),
+            "benchmark_return": last_benchmark / capital - 1.0 if known else None,
+            "overlap": int(v[s.VERSUS_OVERLAP]),
+        }
+    )
+
+
+def _finite(metrics: Metrics) -> Metrics:
+    for name, value in metrics.items():
+        if value is not None and not math.isfinite(value):
+            metrics[name] = None
+    return metrics
 
 
 def _power(growth: float, exponent: float) -> float | None:
@@ -108,24 +119,30 @@ def reasons(metrics: Metrics, versus_benchmark: Metrics | None, bars: int, growt
     return found
 
 
+_TOO_LARGE = "the value is too large for a number"
+
+
 def _reason(name: str, metrics: Metrics, bars: int, growth: float) -> str:
     if bars < 2 or (bars < 3 and name in ("volatility", "sharpe")):
         return "the run has too few bars"
+    drawdown, volatility = metrics["max_drawdown"], metrics["volatility"]
     if name in ("annual_return", "cagr"):
         if growth <= 0.0:
             return "nothing of the capital is left, so there is no growth rate"
         return "the run is too short to annualise its return"
-    if name == "sharpe":
+    if name == "sharpe" and volatility is not None and volatility < 1e-9:
         return "the returns do not vary"
     if name == "sortino":
         return "no return is below the risk-free rate"
-    if name == "calmar":
+    if name == "calmar" and drawdown is not None:
         return "there is no annual return" if metrics["annual_return"] is None else "there is no drawdown"
-    if name in ("win_rate", "expectancy") or (name == "profit_factor" and not metrics["trades"]):
+    if name in ("win_rate", "expectancy", "profit_factor") and not metrics["trades"]:
         return "no trade was closed"
     if name == "profit_factor":
         return "no closed trade lost money"
-    return "the mean equity is not above zero"
+    if name == "turnover":
+        return "the mean equity is not above zero"
+    return _TOO_LARGE
 
 
 def _benchmark_reason(name: str, bars: int) -> str:

@@ -11,7 +11,7 @@ from backproof.domain.config import BacktestConfig
 from backproof.engine import fingerprint as identity
 from backproof.engine import layout, notices, statistics
 from backproof.engine.bars import content_hash
-from backproof.engine.metrics import Metrics, headline, period_rate, periods_per_year, reasons, versus
+from backproof.engine.metrics import Metrics, headline, reasons, versus
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -47,6 +47,8 @@ class Result:
         self._strategy = simulation.strategy_type
         self._bars = simulation.bars
         self.config: BacktestConfig = simulation.config
+        self.periods_per_year = simulation.periods_per_year
+        self._risk_free = simulation.risk_free
         self.symbols: tuple[str, ...] = self.config.symbols
         count = simulation.position
         self.complete = count == simulation.total_bars
@@ -66,8 +68,7 @@ class Result:
     def _measure(self, count: int, fills: int) -> None:
         config = self.config
         capital = config.initial_capital
-        self.periods_per_year = periods_per_year(config.timeframe, config.periods_per_year)
-        rate = period_rate(config.risk_free_rate, self.periods_per_year)
+        rate = self._risk_free
         moments = np.empty(statistics.CURVE_SIZE)
         returns = np.empty(max(count, 1))
         statistics.curve_moments(self._path, count, capital, rate, returns, moments)

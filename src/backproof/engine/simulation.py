@@ -1,5 +1,6 @@
 """One backtest: prepare the decisions, simulate in ranges of bars, give the result."""
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -12,6 +13,7 @@ from backproof.engine.bars import Bars, Panel, RunBars
 from backproof.engine.decisions import Decisions, Signals, Weights, checked
 from backproof.engine.fingerprint import ENGINE_SEMANTICS
 from backproof.engine.kernel import advance
+from backproof.engine.metrics import period_rate, periods_per_year
 from backproof.engine.result import Result
 from backproof.engine.strategies import (
     SignalStrategy,
@@ -21,7 +23,7 @@ from backproof.engine.strategies import (
     check_features,
     find_strategy,
 )
-from backproof.errors import BackproofError, InvalidInput, StrategyError
+from backproof.errors import BackproofError, DataError, InvalidInput, StrategyError
 
 __all__ = ["ENGINE_SEMANTICS", "Result", "Simulation", "simulate"]
 
@@ -77,6 +79,7 @@ class Simulation:
     """A run that can be stepped: `prepare` once, then `advance` over any ranges of bars; the result is the same bits.
 
     total_bars: bars of the run; position: bars simulated so far; dates: datetime64 [total_bars]
+    periods_per_year: A; risk_free: the rate of one bar
     state, orders, account, counters: all that a later bar needs to know of the earlier ones (see `layout`)
     path: float64 [PATH_ROWS, total_bars], what was recorded up to `position`
     """
@@ -95,6 +98,12 @@ class Simulation:
             self.strategy_type = find_strategy(config.strategy_type)
         else:
             check_features(config)
+        self.periods_per_year = periods_per_year(config.timeframe, config.periods_per_year)
+        try:
+            self.risk_free = period_rate(config.risk_free_rate, self.periods_per_year)
+        except OverflowError:
+            message = "so few periods per year leave no risk-free rate per bar"
+            raise InvalidInput.at("/periods_per_year", "too_small", message) from None
         panel = bars.panel(config.symbols)
         self.run = _run_of(config, bars, panel)
         self.total_bars = self.run.stop - self.run.first
@@ -177,6 +186,8 @@ class Simulation:
             )
             if self.position < stop:
                 self._more_room()
+        if self.position and not math.isfinite(self.path[layout.PATH_EQUITY, self.position - 1]):
+            raise DataError("the prices move so far that the account's value is no number any more")
 
     def _more_room(self) -> None:
         """Double the fill arrays: the kernel stopped because they might not hold the next bar."""

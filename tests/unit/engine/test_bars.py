@@ -92,6 +92,8 @@ def test_bars_cannot_be_changed_from_outside() -> None:
         ({"high": [10.5, 11.5, float("inf"), 20.5, 21.5]}, ("A", "2024-01-04", "high", "infinite")),
         ({"low": [9.5, 10.5, 11.5, 19.5, -1.0]}, ("B", "2024-01-05", "low", "negative")),
         ({"close": [10.2, 0.0, 12.2, 20.2, 21.2]}, ("A", "2024-01-03", "close", "zero")),
+        ({"close": [10.2, 1e300, 12.2, 20.2, 21.2]}, ("A", "2024-01-03", "close", "not between")),
+        ({"adj_close": [1.0, 1.0, 1e-300, 2.0, 2.0]}, ("A", "2024-01-04", "adj_close", "not between")),
         ({"low": [9.5, 12.0, 11.5, 19.5, 20.5]}, ("A", "2024-01-03", "high", "below low")),
         ({"adj_close": [1.0, 1.0, float("nan"), 2.0, 2.0]}, ("A", "2024-01-04", "adj_close", "NaN")),
         ({"volume": [1.0, -5.0, 1.0, 1.0, 1.0]}, ("A", "2024-01-03", "volume", "negative")),

@@ -11,6 +11,7 @@ from harness import bars_of, simulate_given
 from markets import days, prices, run, run_signals, run_weights
 
 from backproof.engine.result import Result
+from backproof.errors import DataError, InvalidInput
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -193,6 +194,19 @@ def test_a_return_too_large_to_annualise_is_null_not_infinite() -> None:
     result = run(market, "buy_and_hold", periods_per_year=1e6)
     assert result.metrics["annual_return"] is None
     assert result.null_reasons["annual_return"] == "the run is too short to annualise its return"
+
+
+def test_so_few_periods_per_year_that_no_rate_per_bar_is_left_are_refused() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        run({"A": prices([1.0, 2.0])}, "buy_and_hold", periods_per_year=1e-5, risk_free_rate=0.05)
+    assert caught.value.errors[0].pointer == "/periods_per_year"
+
+
+def test_an_account_that_grows_beyond_all_numbers_is_a_data_error() -> None:
+    wild = [1e-6, 1e6] * 45
+    wishes = ["enter_long", "exit"] * 45
+    with pytest.raises(DataError, match="no number"):
+        run_signals({"A": prices(wild)}, {"A": wishes}, execution={"fill": "same_close"})
 
 
 def test_a_benchmark_without_a_bar_in_the_run_is_all_null() -> None:
