@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from backproof.cli import tables
@@ -195,11 +196,12 @@ def show_result(console: Console, backtest: dict[str, Any], curve: dict[str, Any
     if curve is not None and len(curve["equity"]) > 1 and _speaks_unicode(console):
         console.print()
         console.print(tables.equity_plot(curve, config.get("benchmark"), console))
+    notices = Table.grid(padding=(0, 2))
     for notice in backtest.get("notices") or []:
+        notices.add_row(Text("note", style="yellow"), Text(str(notice.get("message", ""))))
+    if notices.row_count:
         console.print()
-        console.print(
-            Text.assemble(("note  ", "yellow"), str(notice.get("message", ""))), soft_wrap=not console.is_terminal
-        )
+        console.print(notices)
 
 
 def _subject(config: dict[str, Any], curve: dict[str, Any] | None) -> str:

@@ -1,6 +1,7 @@
 """Numbers for people: the metrics table, the run list, the equity plot."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from rich import box
@@ -99,12 +100,12 @@ def equity_plot(curve: Plain, benchmark_name: str | None, console: Console) -> R
     shown = {0: labels[0], PLOT_HEIGHT // 2: labels[1], PLOT_HEIGHT - 1: labels[2]}
     lines: list[Text] = []
     for i, line in enumerate(plot.overlay(front, back)):
-        text = Text(f"{shown.get(i, ''):>{margin}} ", style="dim")
-        text.append("┤" if i in shown else "│", style="dim")
+        text = Text()
+        text.append(f"{shown.get(i, ''):>{margin}} {'┤' if i in shown else '│'}", style="dim")
         while line and line[-1][0] == " ":
             line.pop()
-        for character, is_front in line:
-            text.append(character, style="bold cyan" if is_front else "yellow")
+        for is_front, characters in groupby(line, key=lambda cell: cell[1]):
+            text.append("".join(c for c, _ in characters), style="bold cyan" if is_front else "yellow")
         lines.append(text)
     first, last = str(curve["dates"][0])[:10], str(curve["dates"][-1])[:10]
     lines.append(Text(" " * (margin + 2) + first + " " * max(1, width - len(first) - len(last)) + last, style="dim"))
