@@ -33,6 +33,7 @@ if settings.redis_url is None:
 app = make_celery(settings.redis_url)
 
 GIVE_BACK_SECONDS = 1.5
+NICENESS = 10  # on a machine shared with the web process, people waiting for an answer go before computing
 GIVE_BACK = signal.SIGUSR2  # what the parent sends to its pool processes when it stops
 
 
@@ -74,6 +75,7 @@ def execute_backtests() -> None:
 @worker_init.connect
 def _prepare_parent(sender: Any = None, **_: Any) -> None:
     configure_logging(settings.log_level, settings.log_format)
+    os.nice(NICENESS)
     if BACKTEST_EXECUTION in {queue.name for queue in sender.app.amqp.queues.consume_from.values()}:
         from backproof.engine.warm import warm
 
