@@ -131,6 +131,8 @@ class StrictRequest(Request):
         if kind.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
             shown = given[:100] or "none"
             raise EdgeProblem("unsupported_media_type", f"The body must be application/json in UTF-8, not {shown}.")
+        if self.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            raise EdgeProblem("unsupported_media_type", "The body must not be compressed.")
 
 
 def _too_large(limit: int) -> EdgeProblem:

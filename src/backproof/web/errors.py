@@ -21,6 +21,7 @@ from backproof.errors import BackproofError, FieldError, InvalidInput
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 MAX_FIELD_ERRORS = 100
+MAX_INSTANCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def problem(
         "title": kind.title,
         "status": kind.status,
         "detail": detail,
-        "instance": scope.get("path", ""),
+        "instance": scope.get("path", "")[:MAX_INSTANCE],
         "code": code,
         "errors": [
             {"pointer": e.pointer, "code": e.code, "message": e.message} for e in field_errors[:MAX_FIELD_ERRORS]

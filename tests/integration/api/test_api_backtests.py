@@ -141,6 +141,7 @@ async def test_lists_filter_sort_and_page(client: httpx.AsyncClient, finish: Any
     assert await names(status=["queued", "completed"], sort="name") == ["alpha", "beta", "gamma"]
     assert await names(created_to="2000-01-01") == []
     assert await names(created_from="2000-01-01T00:00:00Z", q="gamma") == ["gamma"]
+    assert await names(created_from="2000-01-01T00:00:00 09:00", q="gamma") == ["gamma"]  # an unescaped +
     returns = {item["name"]: item["metrics"]["total_return"] for item in (await client.get(API)).json()["items"]}
     ordered = sorted(returns, key=lambda name: returns[name])
     assert await names(sort="total_return") == ordered

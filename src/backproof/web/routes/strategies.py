@@ -1,10 +1,11 @@
 """/api/v1/strategies."""
 
+from functools import cache
 from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from backproof.engine.strategies import all_strategies, find_strategy
+from backproof.engine.strategies import Strategy, all_strategies, find_strategy
 from backproof.errors import NotFound
 from backproof.web.bodies import StrictRoute
 from backproof.web.openapi import problems
@@ -12,6 +13,12 @@ from backproof.web.schemas.common import PageOut
 from backproof.web.schemas.strategies import StrategyOut
 
 router = APIRouter(prefix="/api/v1/strategies", tags=["strategies"], route_class=StrictRoute)
+
+
+@cache
+def _described(strategy: type[Strategy]) -> StrategyOut:
+    """Its schema never changes while the process lives."""
+    return StrategyOut.of(strategy)
 
 
 @router.get(
@@ -23,7 +30,7 @@ router = APIRouter(prefix="/api/v1/strategies", tags=["strategies"], route_class
 )
 async def find() -> PageOut[StrategyOut]:
     """With the JSON Schema of their parameters, from which a form can be made."""
-    items = [StrategyOut.of(strategy) for strategy in all_strategies()]
+    items = [_described(strategy) for strategy in all_strategies()]
     return PageOut[StrategyOut](items=items, next_cursor=None, total=len(items))
 
 
@@ -38,4 +45,4 @@ async def read(strategy_type: Annotated[str, Path(examples=["sma_crossover"])]) 
     strategy = find_strategy(strategy_type)
     if strategy is None:
         raise NotFound(f"there is no strategy {strategy_type[:60]!r}")
-    return StrategyOut.of(strategy)
+    return _described(strategy)

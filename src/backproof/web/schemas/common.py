@@ -8,7 +8,9 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}:\d{2})?)?")
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([Tt]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}:\d{2})?)?", re.ASCII)
+
+_LOST_PLUS = re.compile(r" (\d{2}:\d{2})$")  # a + in a query string that was not escaped arrives as a space
 
 
 def _finite_or_null(value: Any) -> Any:
@@ -17,6 +19,8 @@ def _finite_or_null(value: Any) -> Any:
 
 def _moment(value: object) -> object:
     """RFC 3339 text, or a date (midnight UTC); without an offset it is UTC. Numbers are not moments."""
+    if isinstance(value, str):
+        value = _LOST_PLUS.sub(r"+\1", value)
     if not isinstance(value, str) or not _MOMENT.fullmatch(value):
         raise PydanticCustomError("not_a_moment", "an RFC 3339 time (2024-05-01T09:30:00Z) or a date (2024-05-01)")
     return value
