@@ -138,7 +138,11 @@ class DatasetService:
         return await asyncio.to_thread(self._check, config)
 
     async def load(self, config: BacktestConfig) -> "pa.Table":
-        """Bars of the symbols and the benchmark in long form, from the first bar there is to end_date."""
+        """All bars of the symbols and the benchmark in long form.
+
+        Also those after end_date: they tell a symbol that ended from one that only has no bar on the last day of the
+        run. The engine decides nothing from them.
+        """
         return await asyncio.to_thread(self._load, config)
 
     # ---- looking around ---------------------------------------------------------------------------------------
@@ -304,7 +308,7 @@ class DatasetService:
         named = _named(config)
         if missing := [symbol for symbol in named if symbol not in known]:
             raise NotFound(f"{source} has no {config.timeframe} bars of {', '.join(missing[:10])}")
-        return self._lake.read_series([known[symbol] for symbol in named], end=config.end_date)
+        return self._lake.read_series([known[symbol] for symbol in named])
 
 
 def _named(config: BacktestConfig) -> list[str]:

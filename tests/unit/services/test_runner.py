@@ -162,3 +162,19 @@ async def test_data_that_vanished_after_submit_fails_the_run_with_the_field(
     assert done.error is not None
     assert done.error.code in ("storage_failed", "not_found")
     assert str(services.settings.data_dir) not in done.error.message
+
+
+async def test_the_service_computes_what_the_library_computes(
+    services: ServiceFactory, demo_config: dict[str, object]
+) -> None:
+    import backproof
+
+    config = {**demo_config, "end_date": "2008-06-30"}
+    run = await services.orchestrator.submit(config, OWNER)
+    await services.runner(never).run_waiting()
+    done = await services.orchestrator.get(run.id, OWNER)
+    bars = backproof.Bars.from_frame(services.lake.read_bars("demo", "1d", ["AAPL", "SPX"]))
+    result = backproof.simulate(config, bars)
+    assert (await services.results.equity(done)).equity == result.equity.tolist()
+    assert done.metrics == result.metrics
+    assert done.fingerprint == result.fingerprint()
