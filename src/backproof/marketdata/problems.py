@@ -26,6 +26,7 @@ class Problems:
         self._total = 0
 
     def add(self, number: int, column: str, code: str, message: str) -> None:
+        """column: empty when the whole row is wrong."""
         self._total += 1
         if len(self._found) < 10 * MOST_REPORTED:
             self._found.append((number, column, code, message))
@@ -48,7 +49,7 @@ class Problems:
         if not self._total:
             return
         errors = [
-            FieldError(POINTER, code, f"{self.unit} {number}, column {column}: {message}")
+            FieldError(POINTER, code, f"{self.unit} {number}{f', column {column}' if column else ''}: {message}")
             for number, column, code, message in sorted(self._found)[:MOST_REPORTED]
         ]
         if (more := self._total - len(errors)) > 0:

@@ -1,5 +1,6 @@
 """Price files as raw columns: texts of a CSV file, typed columns of a Parquet file, each row with its number."""
 
+import codecs
 import csv
 import io
 import stat
@@ -64,14 +65,14 @@ class RawFile:
 def read_raw(path: Path) -> RawFile:
     """The columns that matter; InvalidInput when the file cannot be read or its columns do not fit."""
     kind = path.suffix.lower()
-    if kind not in (".csv", ".txt", ".parquet", ".pq"):
-        raise wrong_file("unknown_kind", f"{path.name!r} is neither .csv nor .parquet")
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             raise wrong_file("is_directory", f"{path} is a directory, not a file")
         if not stat.S_ISREG(status.st_mode):
             raise wrong_file("no_file", f"{path} is no ordinary file")
+        if kind not in (".csv", ".txt", ".parquet", ".pq"):
+            raise wrong_file("unknown_kind", f"{path.name!r} is neither .csv nor .parquet")
         if status.st_size == 0:
             raise wrong_file("empty_file", f"{path} is empty")
         if status.st_size > MOST_BYTES:
@@ -97,7 +98,13 @@ def _read_csv(path: Path) -> RawFile:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    names = _csv_header(path)
+    with path.open("rb") as file:
+        head = file.read(_HEADER_BYTES)
+    for magic, message in _MAGIC:
+        if head.startswith(magic):
+            raise wrong_file("no_csv_file", f"{path.name!r} is no CSV file: {message}")
+    physical = _count_lines(path)
+    names = _csv_header(head)
     problems, warnings = Problems("line"), list[str]()
     taken = _choose(names, warnings)
     given = [f"c{i}" for i in range(len(names))]
@@ -109,7 +116,7 @@ def _read_csv(path: Path) -> RawFile:
         if len(broken) <= _MOST_BROKEN_LINES:
             problems.add(
                 row.number,
-                "-",
+                "",
                 "wrong_column_count",
                 f"has {row.actual_columns} values, expected {row.expected_columns}",
             )
@@ -133,7 +140,7 @@ def _read_csv(path: Path) -> RawFile:
     if table.num_rows > MOST_ROWS:
         raise wrong_file("too_many_rows", f"more than {MOST_ROWS} rows: split the file by symbol")
     lines = np.setdiff1d(np.arange(2, table.num_rows + len(broken) + 2, dtype=np.int64), np.array(broken, np.int64))
-    if _line_breaks(path) > table.num_rows + len(broken) + 1:  # texts with line breaks inside: rows are no lines
+    if physical > table.num_rows + len(broken) + 1:  # texts with line breaks inside: rows are no lines
         problems.unit = "record"
     filled = _filled(table)
     table, lines = table.filter(filled), lines[filled.to_numpy(zero_copy_only=False)]
@@ -143,25 +150,18 @@ def _read_csv(path: Path) -> RawFile:
     return RawFile({wanted[name]: table[name] for name in table.column_names}, lines, problems, warnings)
 
 
-def _csv_header(path: Path) -> list[str]:
-    with path.open("rb") as file:
-        head = file.read(_HEADER_BYTES)
-    for magic, message in _MAGIC:
-        if head.startswith(magic):
-            raise wrong_file("no_csv_file", f"{path.name!r} is no CSV file: {message}")
+def _csv_header(head: bytes) -> list[str]:
     head = head.removeprefix(b"\xef\xbb\xbf")
     line = head.replace(b"\r", b"\n").split(b"\n", 1)[0]
     if len(line) == len(head) == _HEADER_BYTES:
         raise wrong_file(
             "no_csv_file", f"the first line is longer than {_HEADER_BYTES} bytes: no CSV file with a header"
         )
-    if b"\0" in head:
-        raise wrong_file("no_csv_file", f"{path.name!r} is no text file")
+    text = line.decode()
     try:
-        text = line.decode()
         names = next(csv.reader(io.StringIO(text), strict=True), [])
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise wrong_file("no_csv_file", f"line 1 is no CSV header in UTF-8: {error}") from None
+    except csv.Error as error:
+        raise wrong_file("no_csv_file", f"line 1 is no CSV header: {error}") from None
     for separator, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if len(names) <= 1 and separator in text:
             raise wrong_file(
@@ -173,13 +173,6 @@ def _csv_header(path: Path) -> list[str]:
 
 
 def _csv_error(path: Path, reason: str) -> Exception:
-    if "invalid UTF8" in reason:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    line.decode()
-                except UnicodeDecodeError:
-                    return wrong_file("not_utf8", f"line {number}: not UTF-8 text; save the file as UTF-8")
     if "Could not skip" in reason or "Empty CSV" in reason:
         return wrong_file("no_rows", f"{path} has a header and no rows")
     if "straddling" in reason:
@@ -187,11 +180,19 @@ def _csv_error(path: Path, reason: str) -> Exception:
     return wrong_file("no_csv_file", f"{path.name!r} cannot be read as CSV: {reason.splitlines()[0][:200]}")
 
 
-def _line_breaks(path: Path) -> int:
-    """Lines of the file, the last one whether it ends with a line break or not."""
+def _count_lines(path: Path) -> int:
+    """Lines of the file, the last one whether it ends with a line break or not; InvalidInput unless all is text."""
     counts, last = {b"\n": 0, b"\r": 0}, b""
+    decoder = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError as error:
+                number = 1 + max(counts[mark] + error.object.count(mark, 0, error.start) for mark in counts)
+                raise wrong_file("not_utf8", f"line {number} is no UTF-8 text; save the file as UTF-8") from None
+            if b"\0" in block:
+                raise wrong_file("no_csv_file", f"{path.name!r} is no text file")
             for mark in counts:
                 counts[mark] += block.count(mark)
             last = block[-1:]
@@ -231,6 +232,7 @@ def _read_parquet(path: Path) -> RawFile:
             else:
                 table = file.read()
                 columns = {name: table.column(index) for name, index in taken.items()}
+            table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
