@@ -1,0 +1,231 @@
+"""DatasetService: what it finds wrong with a backtest's data, what it loads, and imports beside others."""
+
+import asyncio
+import datetime as dt
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backproof.domain.config import BacktestConfig, parse_config
+from backproof.errors import InvalidInput, NotFound
+from backproof.marketdata.demo import demo_lake
+from backproof.services.datasets import DatasetService
+from backproof.storage.lake import Lake
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake", demo_lake())
+
+
+@pytest.fixture
+def datasets(lake: Lake) -> DatasetService:
+    return DatasetService(lake, "demo")
+
+
+def config(**given: Any) -> BacktestConfig:
+    return parse_config({"name": "x", "strategy_type": "sma_crossover", "symbols": ["AAPL"], **given})
+
+
+def prices(tmp_path: Path, text: str, name: str = "prices.csv") -> Path:
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+async def pointers(datasets: DatasetService, **given: Any) -> dict[str, str]:
+    with pytest.raises(InvalidInput) as raised:
+        await datasets.check(config(**given))
+    return {error.pointer: error.message for error in raised.value.errors}
+
+
+# ---- check --------------------------------------------------------------------------------------------------------
+
+
+async def test_coverage_counts_the_bars_of_the_run(datasets: DatasetService) -> None:
+    coverage = await datasets.check(
+        config(symbols=["FB", "AAPL"], benchmark="SPX", start_date="2012-01-03", end_date="2012-12-31")
+    )
+    assert [(one.symbol, one.bars_in_run) for one in coverage] == [("FB", 155), ("AAPL", 250), ("SPX", 250)]
+    assert [bool(one.note) for one in coverage] == [False, False, True]
+    assert (coverage[0].first, coverage[0].last, coverage[0].bars) == (dt.date(2012, 5, 18), dt.date(2013, 3, 1), 196)
+    whole = await datasets.check(config(symbols=["AAPL"]))
+    assert whole[0].bars_in_run == whole[0].bars == 3270
+    assert (await datasets.check(config(benchmark="AAPL")))[0].symbol == "AAPL"
+
+
+async def test_everything_wrong_is_said_at_once(datasets: DatasetService) -> None:
+    found = await pointers(
+        datasets,
+        symbols=["APPL", "IBM", "aapl", "ZZZZ"],
+        benchmark="SPY",
+        start_date="1990-01-01",
+        end_date="2020-06-30",
+    )
+    assert [*found] == ["/symbols/0", "/symbols/2", "/symbols/3", "/benchmark", "/start_date", "/end_date"]
+    assert "did you mean AAPL?" in found["/symbols/0"]
+    assert "did you mean AAPL?" in found["/symbols/2"]
+    assert "it has AAPL, FB, GOOG, IBM, MSFT, SPX" in found["/symbols/3"]
+    assert "did you mean SPX?" in found["/benchmark"]
+    assert "from 2000-03-01 to 2013-03-01" in found["/start_date"]
+
+
+async def test_dates_outside_the_data_are_refused_with_the_range(datasets: DatasetService) -> None:
+    assert [*await pointers(datasets, start_date="1999-01-01")] == ["/start_date"]
+    assert [*await pointers(datasets, end_date="2013-12-31")] == ["/end_date"]
+    assert [*await pointers(datasets, symbols=["FB"], end_date="2005-01-01")] == ["/end_date"]
+    assert [*await pointers(datasets, start_date="2005-01-01", end_date="2005-01-02")] == ["/start_date"]  # a weekend
+    # a holiday before the first bar, and a symbol that is listed later than another, are fine
+    await datasets.check(config(start_date="2000-02-25", end_date="2013-03-08"))
+    await datasets.check(config(symbols=["FB", "IBM"], start_date="2001-01-01"))
+
+
+async def test_a_benchmark_without_a_bar_in_the_run_is_refused(datasets: DatasetService) -> None:
+    found = await pointers(datasets, benchmark="FB", end_date="2010-12-31")
+    assert found == {"/benchmark": "FB has no bar in the run: its bars go from 2012-05-18 to 2013-03-01"}
+
+
+async def test_unknown_sources_and_timeframes_are_refused(datasets: DatasetService, lake: Lake) -> None:
+    assert await pointers(datasets, data_source="nothing") == {
+        "/data_source": "there is no data source 'nothing'; there are demo"
+    }
+    assert await pointers(datasets, timeframe="1h") == {"/timeframe": "demo has no 1h bars, only 1d"}
+    assert [*await pointers(DatasetService(lake, "elsewhere"))] == ["/data_source"]
+
+
+async def test_close_only_data_cannot_fill_at_the_open(datasets: DatasetService, tmp_path: Path) -> None:
+    await datasets.import_file(prices(tmp_path, "symbol,date,close\nC,2020-01-02,1\nC,2020-01-03,2\n"), "mine")
+    found = await pointers(datasets, symbols=["C"], data_source="mine")
+    assert [*found] == ["/execution/fill"]
+    assert "next_close or same_close" in found["/execution/fill"]
+    (coverage,) = await datasets.check(config(symbols=["C"], data_source="mine", execution={"fill": "next_close"}))
+    assert coverage.close_only
+
+
+# ---- load ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_run_gets_all_bars_of_its_series_in_their_order(datasets: DatasetService) -> None:
+    table = await datasets.load(
+        config(symbols=["MSFT", "FB"], benchmark="SPX", start_date="2012-06-01", end_date="2012-06-29")
+    )
+    assert table["symbol"].unique().to_pylist() == ["MSFT", "FB", "SPX"]
+    dates = table["date"].to_pylist()
+    assert (min(dates), max(dates)) == (dt.date(2000, 1, 3), dt.date(2013, 12, 31))
+    assert table.column_names == [
+        "symbol", "date", "open", "high", "low", "close", "volume", "adj_close", "dividend", "split_ratio",
+    ]  # fmt: skip
+    once = await datasets.load(config(symbols=["AAPL"], benchmark="AAPL"))
+    assert once.num_rows == 3270
+
+
+async def test_what_went_away_since_the_check_is_said(datasets: DatasetService) -> None:
+    with pytest.raises(NotFound, match="no 1d bars of ZZZZ"):
+        await datasets.load(config(symbols=["ZZZZ"]))
+
+
+# ---- symbols and bars ---------------------------------------------------------------------------------------------
+
+
+async def test_symbols_of_every_source_or_of_one(datasets: DatasetService, tmp_path: Path) -> None:
+    await datasets.import_file(prices(tmp_path, "symbol,date,close\nC,2020-01-02,1\n"), "mine")
+    assert await datasets.sources() == ["demo", "mine"]
+    assert [(one.source, one.symbol) for one in await datasets.symbols()][-2:] == [("demo", "SPX"), ("mine", "C")]
+    assert [one.symbol for one in await datasets.symbols("mine")] == ["C"]
+    with pytest.raises(NotFound, match="no data source 'nothing'"):
+        await datasets.symbols("nothing")
+
+
+async def test_bars_are_plain_json(datasets: DatasetService) -> None:
+    bars = await datasets.bars("AAPL", start=dt.date(2005, 2, 25), end=dt.date(2005, 2, 28), adjusted=False)
+    assert bars.bars == [
+        {"date": "2005-02-25", "open": 89.62, "high": 89.91, "low": 88.19, "close": 88.99, "volume": 16348400.0,
+         "dividend": 0.0, "split_ratio": 1.0},
+        {"date": "2005-02-28", "open": 44.68, "high": 45.14, "low": 43.96, "close": 44.86, "volume": 11635900.0,
+         "dividend": 0.0, "split_ratio": 2.0},
+    ]  # fmt: skip
+    adjusted = await datasets.bars("AAPL", start=dt.date(2005, 2, 25), end=dt.date(2005, 2, 28))
+    first, second = (bar["close"] for bar in adjusted.bars)
+    assert second / first == pytest.approx(44.86 * 2 / 88.99)
+    assert adjusted.bars[0]["volume"] == 2 * 16348400.0
+    thin = await datasets.bars("AAPL", max_points=100)
+    assert (len(thin.bars), thin.total_bars) == (100, 3270)
+    json.dumps(thin.bars, allow_nan=False)
+    assert (await datasets.bars("AAPL", start=dt.date(2050, 1, 1))).bars == []
+    with pytest.raises(NotFound, match="did you mean AAPL"):
+        await datasets.bars("APPL")
+    with pytest.raises(NotFound, match="no data source"):
+        await datasets.bars("AAPL", "nothing")
+
+
+# ---- import -------------------------------------------------------------------------------------------------------
+
+
+async def test_an_import_reports_what_it_did(datasets: DatasetService, tmp_path: Path) -> None:
+    path = prices(tmp_path, "symbol,date,close,x\nB,2020-01-02,1,\nA,2020-01-02,1,\nA,2020-01-03,2,\n")
+    report = await datasets.import_file(path, "mine")
+    assert (report.dataset, report.timeframe, report.bars, report.replaced) == ("mine", "1d", 3, [])
+    assert [(one.symbol, one.bars) for one in report.symbols] == [("B", 1), ("A", 2)]
+    assert len(report.warnings) == 2
+    again = await datasets.import_file(prices(tmp_path, "symbol,date,close\nA,2020-01-02,9\nC,2020-01-02,1\n"), "mine")
+    assert again.replaced == ["A"]
+    assert {one.symbol: one.bars for one in await datasets.symbols("mine")} == {"A": 1, "B": 1, "C": 1}
+
+
+async def test_a_new_version_is_other_data(datasets: DatasetService, tmp_path: Path) -> None:
+    wanted = config(symbols=["A"], data_source="mine", execution={"fill": "next_close"})
+
+    async def imported(close: str) -> str:
+        await datasets.import_file(prices(tmp_path, f"symbol,date,close\nA,2020-01-02,{close}\n"), "mine")
+        return (await datasets.check(wanted))[0].sha256
+
+    assert await imported("1") == await imported("1.0") != await imported("1.5")
+
+
+async def test_nothing_is_imported_on_any_error(datasets: DatasetService, lake: Lake, tmp_path: Path) -> None:
+    path = prices(tmp_path, "symbol,date,close\nA,2020-01-02,1\nB,2020-01-02,-1\n")
+    with pytest.raises(InvalidInput, match="line 3, column close"):
+        await datasets.import_file(path, "mine")
+    assert await datasets.sources() == ["demo"]
+    assert not (tmp_path / "lake").exists()
+
+
+@pytest.mark.parametrize("name", ["demo", "alpha_vantage", "", "Mine", "../x", "a b", "1st", "a" * 51, "mine\n", "a\0"])
+async def test_a_dataset_needs_a_name_of_its_own(datasets: DatasetService, tmp_path: Path, name: str) -> None:
+    path = prices(tmp_path, "symbol,date,close\nA,2020-01-02,1\n")
+    with pytest.raises(InvalidInput) as raised:
+        await datasets.import_file(path, name, "2d")
+    assert [error.pointer for error in raised.value.errors] == ["/dataset", "/timeframe"]
+
+
+async def test_another_process_sees_an_import_at_once(datasets: DatasetService, lake: Lake, tmp_path: Path) -> None:
+    """As `backproof import` beside a running server."""
+    assert "mine" not in await datasets.sources()
+    program = (
+        "import asyncio, sys; from pathlib import Path\n"
+        "from backproof.services.datasets import DatasetService; from backproof.storage.lake import Lake\n"
+        "service = DatasetService(Lake(Path(sys.argv[1]), None), 'demo')\n"
+        "asyncio.run(service.import_file(Path(sys.argv[2]), 'mine'))"
+    )
+    text = "symbol,date,close\n" + "".join(f"S{n},2020-01-02,{n + 1}\n" for n in range(20))
+    imports = []
+    for n in range(2):
+        path = prices(tmp_path, text.replace("S", "ST"[n]), f"{n}.csv")
+        imports.append(
+            await asyncio.create_subprocess_exec(sys.executable, "-c", program, str(tmp_path / "lake"), str(path))
+        )
+    assert [await process.wait() for process in imports] == [0, 0]
+    assert len(await datasets.symbols("mine")) == 40
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
+    program = (
+        "import sys; import backproof.services.datasets, backproof.storage.sqlite, backproof.marketdata.demo\n"
+        "print(sorted({'numpy', 'pyarrow', 'duckdb', 'pandas', 'numba'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
