@@ -9,6 +9,7 @@ acknowledged; a power cut may lose the last writes, but does not damage the file
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -189,10 +190,14 @@ def _storable(id: str) -> bool:
 
 async def _connect(path: Path) -> aiosqlite.Connection:
     connecting = aiosqlite.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
+    thread = cast(threading.Thread, getattr(connecting, "_thread", connecting))  # a Thread itself before aiosqlite 0.22
     # a process that ends without closing the store must end: what it wrote is safe, what it was writing is undone
-    thread = cast("Any", getattr(connecting, "_thread", connecting))  # itself a Thread before aiosqlite 0.22
     thread.daemon = True
-    connection = await connecting
+    try:
+        connection = await connecting
+    except BaseException:
+        await asyncio.to_thread(thread.join, 5.0)  # it still wants to tell this loop that it has stopped
+        raise
     await connection.execute_fetchall("PRAGMA synchronous = NORMAL")
     return connection
 
