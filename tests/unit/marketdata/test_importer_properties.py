@@ -150,7 +150,8 @@ def test_a_file_with_spoilt_bytes_is_imported_or_refused(place: Path, kind: str,
 kinds = st.sampled_from(
     [pa.string(), pa.large_string(), pa.float64(), pa.float32(), pa.int64(), pa.uint8(), pa.bool_(), pa.date32(),
      pa.null(), pa.timestamp("s"), pa.timestamp("ns"), pa.timestamp("us", "Asia/Seoul"),
-     pa.decimal128(20, 4), pa.binary(), pa.list_(pa.float64()), pa.duration("us"), pa.dictionary(pa.int8(), pa.string()),
+     pa.decimal128(20, 4), pa.binary(), pa.list_(pa.float64()), pa.duration("us"),
+     pa.dictionary(pa.int8(), pa.string()),
      pa.struct([("x", pa.int8())])]
 )  # fmt: skip
 

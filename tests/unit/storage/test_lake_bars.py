@@ -228,7 +228,7 @@ def _write_own(root: str, name: str, times: int) -> None:
 
 def test_writers_of_several_processes_lose_no_symbol_and_readers_see_whole_states(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write_own, args=(str(tmp_path), name, 15)) for name in "abc"]
+    writers = [context.Process(target=_write_own, args=(str(tmp_path), name, 8)) for name in "abc"]
     lake = Lake(tmp_path, None)
     lake.write_bars("mine", "1d", {"shared": daily(10)})
     for writer in writers:
@@ -254,7 +254,7 @@ def test_writers_of_several_processes_lose_no_symbol_and_readers_see_whole_state
     reader.join()
     assert not failures
     assert {one.symbol for one in lake.series("mine")} == {"shared"} | {
-        f"{name}{n}" for name in "abc" for n in range(15)
+        f"{name}{n}" for name in "abc" for n in range(8)
     }
 
 
