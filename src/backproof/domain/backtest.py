@@ -86,6 +86,7 @@ class Backtest(Document):
     collection: ClassVar[str] = "backtests"
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = (
         ("created_at",),
+        ("owner_id", "created_at"),
         ("status", "created_at"),
         ("config.strategy_type", "created_at"),
         ("fingerprint",),
