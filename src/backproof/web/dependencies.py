@@ -14,12 +14,15 @@ from backproof.web import security
 _RUN_ID = re.compile(r"bt-[0-9a-z]{12}")
 
 
-def services(connection: HTTPConnection) -> ServiceFactory:
+# asynchronous though nothing is awaited: FastAPI sends every other dependency through a thread
+
+
+async def services(connection: HTTPConnection) -> ServiceFactory:
     factory: ServiceFactory = connection.app.state.services
     return factory
 
 
-def owner(_request: Request) -> str:
+async def owner(_request: Request) -> str:
     return security.owner()
 
 
@@ -34,7 +37,7 @@ def known_form(run_id: str) -> str:
     return run_id
 
 
-def run_id(
+async def run_id(
     backtest_id: Annotated[
         str,
         Path(description="Id of the backtest, from the answer to its submission.", examples=["bt-4f0k2m9q7xza"]),

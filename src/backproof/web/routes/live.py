@@ -30,6 +30,6 @@ async def follow(socket: WebSocket, backtest_id: str) -> None:
         await close(socket, TOO_MANY, "too many connections to this backtest")
         return
     try:
-        await Session(socket, services(socket), hub, feed, security.owner(), int(after)).serve()
+        await Session(socket, await services(socket), hub, feed, security.owner(), int(after)).serve()
     finally:
         hub.unsubscribe(feed)
