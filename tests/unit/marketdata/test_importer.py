@@ -356,6 +356,13 @@ def test_wrong_parquet_files_are_said(tmp_path: Path, parquet: Write) -> None:
     )
 
 
+def test_texts_that_are_no_utf8_are_refused_in_parquet_too(tmp_path: Path) -> None:
+    path = tmp_path / "prices.parquet"
+    spoilt = pa.Array.from_buffers(pa.string(), 1, pa.array([b"A\xff"]).buffers())
+    pq.write_table(pa.table({"symbol": spoilt, "date": days("2020-01-02"), "close": [1.0]}), path)
+    assert "no readable Parquet file" in errors_of(path)[0]
+
+
 def test_parquet_columns_with_one_name_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "prices.parquet"
     columns = [pa.array(["A"]), days("2020-01-02"), pa.array([1.0]), pa.array([2.0])]

@@ -81,6 +81,14 @@ async def test_a_killed_writer_loses_nothing_that_was_acknowledged(path: Path) -
         checked.close()
 
 
+async def test_the_journal_is_one_that_survives_a_kill(path: Path) -> None:
+    repository = await opened(path)
+    for connection in (repository._writer, repository._reader):
+        assert [*await connection.execute_fetchall("PRAGMA journal_mode")] == [("wal",)]
+        assert [*await connection.execute_fetchall("PRAGMA synchronous")] == [(1,)]
+    await repository.close()
+
+
 async def test_the_store_opens_again_with_what_was_in_it(path: Path) -> None:
     first = await opened(path)
     await first.add(Counter(id="a", value=7))
@@ -165,7 +173,9 @@ async def test_a_writer_that_blocks_for_long_is_said_and_reading_goes_on(
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     writing = asyncio.create_task(repository.update(Counter, "a", (), Change(inc={"value": 1})))
+    await asyncio.sleep(0)  # it is on its way now
     assert await repository.get(Counter, "a") == Counter(id="a")
+    assert not writing.done()
     with pytest.raises(StoreUnavailable, match=r"locked by another process for more than 0\.2 seconds"):
         await writing
     blocker.execute("ROLLBACK")
