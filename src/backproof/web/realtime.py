@@ -100,17 +100,18 @@ class Hub:
                         for feed in self._feeds.get(item[0], ()):
                             feed.offer(item[1])
             except BrokerUnavailable as error:
-                if self.connected or self.reason == "starting":
-                    log.warning("live_stream_lost", reason=str(error))
+                log.debug("live_stream_lost", reason=str(error))
                 self._is(False, "Redis does not answer")
-            except Exception:
+            except Exception:  # a bug; the store goes on serving the sessions
                 log.exception("live_stream_failed")
                 self._is(False, "reading the event stream failed")
             await asyncio.sleep(RETRY_SECONDS)
 
     def _is(self, connected: bool, reason: str | None) -> None:
-        if connected and not self.connected:
-            log.info("live_stream_read")
+        """Every session hears of a change, and reads what the stream did not bring until now."""
+        if (connected, reason) == (self.connected, self.reason):
+            return
+        log.info("live_stream", connected=connected, reason=reason)
         self.connected, self.reason = connected, reason
         for feeds in self._feeds.values():
             for feed in feeds:

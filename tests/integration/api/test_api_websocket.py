@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError, Inval
 
 from backproof.bootstrap import ServiceFactory
 from backproof.domain.backtest import Worker
+from backproof.errors import BrokerUnavailable
 from backproof.settings import Settings
 from backproof.web import realtime, session
 from backproof.web.app import create_app
@@ -141,18 +142,23 @@ async def test_a_client_that_comes_and_goes_misses_nothing(
 
 
 async def test_events_that_overtake_each_other_arrive_in_order(
-    server: Server, services: ServiceFactory, demo: Json, app: Any
+    server: Server, services: ServiceFactory, demo: Json, app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = await claimed(services, demo)
+
+    async def unheard(*_: object) -> None:
+        raise BrokerUnavailable("not now")
+
     async with connect(server.socket_url(run_id)) as connection:
         while json.loads(await connection.recv())["seq"] < 2:
             pass
         feed = next(iter(app.state.hub._feeds[run_id]))
-        await say(services, run_id, 4)
-        feed.durable.clear()  # what the stream brought is lost; only the store has it
-        later = (await services.monitoring.events(run_id, 2))[::-1]
-        for event in later:  # newest first, as relays of several writers may bring them
-            feed.offer(event)
+        await eventually(lambda: not feed.stale and not feed.reading)
+        with monkeypatch.context() as patched:
+            patched.setattr(services._stream, "publish", unheard)
+            await say(services, run_id, 4)  # only the store has them
+        for event in reversed(await services.monitoring.events(run_id, 2)):
+            feed.offer(event)  # newest first, as relays of several writers may bring them
         got = [json.loads(await connection.recv())["seq"] for _ in range(4)]
     assert got == [3, 4, 5, 6]
 
@@ -172,11 +178,19 @@ async def stalled(server: Server, run_id: str) -> socket.socket:
     return client
 
 
-@pytest.mark.parametrize("send_seconds", [0.2, 60.0], ids=["by its time", "by its buffer"])
+@pytest.mark.parametrize(
+    ("send_seconds", "buffer"), [(0.2, 10**9), (60.0, realtime.BUFFER)], ids=["by its time", "by its buffer"]
+)
 async def test_a_client_that_does_not_read_is_given_up_and_the_others_miss_nothing(
-    server: Server, services: ServiceFactory, demo: Json, monkeypatch: pytest.MonkeyPatch, send_seconds: float
+    server: Server,
+    services: ServiceFactory,
+    demo: Json,
+    monkeypatch: pytest.MonkeyPatch,
+    send_seconds: float,
+    buffer: int,
 ) -> None:
     monkeypatch.setattr(session, "SEND_SECONDS", send_seconds)
+    monkeypatch.setattr(realtime, "BUFFER", buffer)
     run_id = await claimed(services, demo)
     feeds = server.app.state.hub._feeds
     seen: list[int] = []
@@ -191,7 +205,7 @@ async def test_a_client_that_does_not_read_is_given_up_and_the_others_miss_nothi
         async with asyncio.timeout(60):
             await eventually(lambda: len(feeds.get(run_id, ())) == 2)
             sending = set(feeds[run_id])
-            while not any(feed.overflowed for feed in sending) and len(feeds[run_id]) == 2:
+            while not any(feed.overflowed or (len(feed.durable) > 500 and not feed.sending) for feed in sending):
                 await say(services, run_id, 40, "x" * 2000)
             last = (await services.orchestrator.get(run_id, "local")).seq
             await eventually(lambda: seen and seen[-1] == last)
@@ -199,7 +213,9 @@ async def test_a_client_that_does_not_read_is_given_up_and_the_others_miss_nothi
             # it reads again, in time: what was on its way, then the reason
             data = b""
             while not data.endswith(b"\x03\xf5too slow"):  # 1013
-                data = data[-200:] + await asyncio.get_running_loop().sock_recv(slow, 1 << 20)
+                part = await asyncio.get_running_loop().sock_recv(slow, 1 << 20)
+                assert part, data
+                data = data[-200:] + part
             slow.close()
             await eventually(lambda: len(feeds[run_id]) == 1)
         collecting.cancel()

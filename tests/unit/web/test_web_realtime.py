@@ -1,12 +1,15 @@
 """Feeds: what a socket is owed is kept, and bounded."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
 from backproof.domain.documents import utc_now
 from backproof.domain.events import Event, EventType
-from backproof.web.realtime import BUFFER, Feed
+from backproof.errors import BrokerUnavailable
+from backproof.web import realtime
+from backproof.web.realtime import BUFFER, Feed, Hub
 
 
 def event(kind: EventType, seq: int) -> Event:
@@ -56,3 +59,56 @@ async def test_while_the_store_is_read_events_only_say_that_there_is_more() -> N
     assert feed.stale
     assert not feed.durable
     assert not feed.overflowed
+
+
+class Stream:
+    """Stands in for MonitoringService.live: what a test puts in comes out, an exception is raised."""
+
+    def __init__(self) -> None:
+        self.items: asyncio.Queue[tuple[str, Event] | Exception | None] = asyncio.Queue()
+
+    async def live(self) -> AsyncIterator[tuple[str, Event] | None]:
+        while True:
+            item = await self.items.get()
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+
+async def test_a_stream_that_comes_back_makes_every_feed_read_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(realtime, "RETRY_SECONDS", 0.0)
+    stream = Stream()
+    hub = Hub(stream, 10)  # type: ignore[arg-type]
+    feed = hub.subscribe("bt-1")
+    assert feed is not None
+    reading = asyncio.create_task(hub.run())
+    for item, connected in ((None, True), (BrokerUnavailable("gone"), False), (None, True), (ValueError("bug"), False)):
+        feed.stale = False
+        feed.wake.clear()
+        stream.items.put_nowait(item)
+        await asyncio.wait_for(feed.wake.wait(), 5)
+        assert hub.connected is connected
+        assert feed.stale
+        assert (hub.reason is None) is connected
+    reading.cancel()
+    await asyncio.wait((reading,))
+
+
+async def test_a_hub_hands_events_to_the_feeds_of_their_run_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Stream()
+    hub = Hub(stream, 2)  # type: ignore[arg-type]
+    mine, also_mine, other = hub.subscribe("bt-1"), hub.subscribe("bt-1"), hub.subscribe("bt-2")
+    assert None not in (mine, also_mine, other)
+    assert hub.subscribe("bt-1") is None
+    reading = asyncio.create_task(hub.run())
+    stream.items.put_nowait(None)
+    stream.items.put_nowait(("bt-1", event(EventType.LOG, 1)))
+    stream.items.put_nowait(("bt-3", event(EventType.LOG, 1)))
+    while not mine.durable:
+        await asyncio.sleep(0)
+    assert [len(feed.durable) for feed in (mine, also_mine, other)] == [1, 1, 0]
+    hub.unsubscribe(mine)
+    assert hub.sockets == 2
+    assert hub.subscribe("bt-1") is not None
+    reading.cancel()
+    await asyncio.wait((reading,))
