@@ -27,6 +27,14 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.wait()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _warm_engine() -> None:
+    """As a worker's parent does: compiling in the middle of a run would starve its heartbeat."""
+    from backproof.engine.warm import warm
+
+    warm()
+
+
 @pytest.fixture
 def settings(tmp_path: Path, redis_url: str) -> Settings:
     return Settings(data_dir=tmp_path / "data", redis_url=redis_url)
