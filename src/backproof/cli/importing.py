@@ -3,15 +3,18 @@
 import asyncio
 import json
 import os
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from backproof.errors import InvalidInput
 from backproof.local.directory import DataDirectory
 
 if TYPE_CHECKING:
+    from backproof.services.datasets import ImportReport
     from backproof.settings import Settings
+
+SHOWN = 10
 
 
 def import_file(settings: "Settings", path: Path, dataset: str, timeframe: str, as_json: bool) -> None:
@@ -21,29 +24,23 @@ def import_file(settings: "Settings", path: Path, dataset: str, timeframe: str, 
     os.umask(0o077)
     report = asyncio.run(_import(settings, path, dataset, timeframe))
     if as_json:
-        print(json.dumps(report, ensure_ascii=False, indent=2, default=str))
+        print(json.dumps(asdict(report), ensure_ascii=False, indent=2, default=str))
         return
-    symbols = report.get("symbols") or report.get("series") or []
-    bars = report.get("bars")
-    print(
-        f"imported {path.name} as {dataset}: {len(symbols)} symbols, {bars:,} bars" if bars else f"imported {dataset}"
-    )
-    for line in symbols[:10]:
-        if isinstance(line, dict):
-            span = f"{line.get('first', '')} to {line.get('last', '')}"
-            print(f"  {line.get('symbol', ''):<12} {span}  {line.get('bars', 0):>8,} bars")
+    print(f"imported {path.name} as {dataset}: {len(report.symbols)} symbols, {report.bars:,} bars")
+    for info in report.symbols[:SHOWN]:
+        again = "  (replaced)" if info.symbol in report.replaced else ""
+        print(f"  {info.symbol:<12} {info.first} to {info.last}  {info.bars:>8,} bars{again}")
+    if len(report.symbols) > SHOWN:
+        print(f"  and {len(report.symbols) - SHOWN} more")
+    for warning in report.warnings:
+        print(f"note  {warning}")
     print(f"use it with `data_source: {dataset}`")
 
 
-async def _import(settings: "Settings", path: Path, dataset: str, timeframe: str) -> dict[str, Any]:
+async def _import(settings: "Settings", path: Path, dataset: str, timeframe: str) -> "ImportReport":
     from backproof.marketdata.demo import demo_lake
     from backproof.services.datasets import DatasetService
     from backproof.storage.lake import Lake
 
     datasets = DatasetService(Lake(settings.lake_path, demo_lake()), settings.default_data_source)
-    report: Any = await datasets.import_file(path, dataset, timeframe)
-    return (
-        asdict(report)
-        if is_dataclass(report) and not isinstance(report, type)
-        else dict(report.model_dump(mode="json"))
-    )
+    return await datasets.import_file(path, dataset, timeframe)

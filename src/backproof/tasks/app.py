@@ -77,6 +77,8 @@ def _prepare_parent(sender: Any = None, **_: Any) -> None:
     configure_logging(settings.log_level, settings.log_format)
     os.nice(NICENESS)
     if BACKTEST_EXECUTION in {queue.name for queue in sender.app.amqp.queues.consume_from.values()}:
+        import pyarrow.parquet  # noqa: F401 - loaded here once; no thread of it starts before it is used
+
         from backproof.engine.warm import warm
 
         warm()

@@ -32,12 +32,14 @@ def create_app(settings: Settings, factory: ServiceFactory | None = None) -> Fas
         app.state.services = services
         app.state.hub = Hub(services.monitoring, settings.ws_max_connections_per_backtest)
         reading = asyncio.create_task(app.state.hub.run(), name="hub")
+        warming = asyncio.create_task(services.datasets.warm(), name="warm")
         try:
             yield
         finally:
             while not reading.done():  # a cancel that meets redis-py while it connects is swallowed there
                 reading.cancel()
                 await asyncio.wait((reading,), timeout=0.1)
+            await asyncio.wait((warming,))
             if factory is None:
                 await services.close()
 
