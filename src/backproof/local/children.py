@@ -1,5 +1,6 @@
 """One child process: it dies with the supervisor, stops in bounded time, and is started again after a crash."""
 
+import contextlib
 import ctypes
 import os
 import re
@@ -16,6 +17,7 @@ from pathlib import Path
 from backproof.errors import StackError
 
 PARENT_PID = "BACKPROOF_PARENT_PID"
+VALKEY_PIDFILE = "BACKPROOF_VALKEY_PIDFILE"
 LOG_BYTES = 10_000_000
 CRASHES_TOO_MANY = 6
 CRASH_WINDOW_SECONDS = 60.0
@@ -31,7 +33,10 @@ def die_with_parent() -> None:
 
 
 def watch_parent(interval: float = 1.0) -> None:
-    """Where the kernel cannot do it (macOS): a thread that ends this process group when the supervisor is gone."""
+    """Where the kernel cannot do it (macOS): a thread that ends this process group when the supervisor is gone.
+
+    Valkey has no such thread, so it is ended from here too.
+    """
     parent = int(os.environ.get(PARENT_PID, "0"))
     if _libc is not None or not parent:
         return
@@ -39,6 +44,8 @@ def watch_parent(interval: float = 1.0) -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(interval)
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            os.kill(int(Path(os.environ[VALKEY_PIDFILE]).read_text()), signal.SIGKILL)
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from backproof.errors import StackError
 from backproof.local import valkey
-from backproof.local.children import Child, ChildSpec, describe_exit
+from backproof.local.children import VALKEY_PIDFILE, Child, ChildSpec, describe_exit
 from backproof.local.directory import DataDirectory, FileLock, Server
 from backproof.local.probe import Health, Probe
 from backproof.local.signals import SignalWaiter
@@ -100,6 +100,7 @@ class Stack:
             "WEB_HOST": host,
             "WEB_PORT": str(port),
             "PYTHONUNBUFFERED": "1",
+            VALKEY_PIDFILE: str(valkey.pidfile(self.directory.valkey)) if self._valkey_socket else "",
         }
         concurrency = str(self._settings.worker_concurrency)
         runs = ("worker", "--name", "runs", "--queues", "backtest_execution", "--concurrency", concurrency)

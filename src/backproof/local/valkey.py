@@ -26,6 +26,10 @@ def binary_path() -> Path:
     return path
 
 
+def pidfile(directory: Path) -> Path:
+    return directory / "valkey.pid"
+
+
 def command(binary: Path, directory: Path, unix_socket: Path) -> list[str]:
     """Arguments of a server that only this user reaches and that keeps what it acknowledged when it is killed."""
     return [
@@ -39,6 +43,7 @@ def command(binary: Path, directory: Path, unix_socket: Path) -> list[str]:
         *("--save", ""),
         *("--maxmemory-policy", "noeviction"),
         *("--daemonize", "no"),
+        *("--pidfile", str(pidfile(directory))),
         *("--logfile", ""),
         *("--loglevel", "notice"),
     ]

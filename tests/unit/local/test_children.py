@@ -64,6 +64,33 @@ child.start(); print(child.pid, flush=True); time.sleep(60)
     until(lambda: gone(pid), 2.0)
 
 
+def test_where_the_kernel_does_not_help_a_thread_sees_the_parents_death(tmp_path: Path) -> None:
+    child = """
+import time
+from backproof.local import children
+children._libc = None
+children.watch_parent(0.05)
+print("watching", flush=True); time.sleep(60)
+"""
+    parent = f"""
+import os, subprocess, sys, time
+from backproof.local.children import PARENT_PID, VALKEY_PIDFILE
+server = subprocess.Popen(["sleep", "60"], start_new_session=True)
+open({str(tmp_path / "pid")!r}, "w").write(str(server.pid))
+env = {{**os.environ, PARENT_PID: str(os.getpid()), VALKEY_PIDFILE: {str(tmp_path / "pid")!r}}}
+c = subprocess.Popen([sys.executable, "-c", {child!r}], env=env, start_new_session=True, stdout=subprocess.PIPE)
+c.stdout.readline(); print(server.pid, c.pid, flush=True); time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    pids = [int(pid) for pid in process.stdout.readline().split()]
+    assert not any(gone(pid) for pid in pids)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    until(lambda: all(gone(pid) for pid in pids), 5.0)
+
+
 def test_restarts_wait_longer_each_time_and_a_crash_loop_ends_with_the_last_words(tmp_path: Path) -> None:
     now = [100.0]
     child = python(tmp_path, "", lambda: now[0])
