@@ -72,7 +72,13 @@ class Server:
         self.app = app
         self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
         config = uvicorn.Config(
-            app, log_config=None, lifespan="off", ws="websockets-sansio", ws_per_message_deflate=False, access_log=False
+            app,
+            log_config=None,
+            lifespan="off",
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            access_log=False,
+            timeout_graceful_shutdown=2,
         )
         self._server = uvicorn.Server(config)
 
