@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,9 +78,6 @@ class Stack:
             self._stop(waiter)
             self.directory.unlock()
             self._users.release()
-
-    def processes(self) -> Mapping[str, int | None]:
-        return {name: child.pid for name, child in self._children.items()}
 
     # ---- start ------------------------------------------------------------------------------------------------
 
