@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
@@ -17,6 +18,8 @@ from backproof.web.errors import install_error_handlers
 from backproof.web.realtime import Hub
 from backproof.web.routes import backtests, live, market_data, results, strategies, system
 from backproof.web.security import LocalOnly, require_loopback
+
+log = structlog.get_logger(__name__)
 
 
 def create_app(settings: Settings, factory: ServiceFactory | None = None) -> FastAPI:
@@ -40,6 +43,8 @@ def create_app(settings: Settings, factory: ServiceFactory | None = None) -> Fas
                 reading.cancel()
                 await asyncio.wait((reading,), timeout=0.1)
             await asyncio.wait((warming,))
+            if (error := warming.exception()) is not None:
+                log.warning("not_warmed", reason=str(error))
             if factory is None:
                 await services.close()
 

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,6 +61,12 @@ async def running(app: FastAPI) -> AsyncIterator[FastAPI]:
         yield app
 
 
+class _Uvicorn(uvicorn.Server):
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        """Signals are the test run's."""
+        return nullcontext()
+
+
 class Server:
     """The application behind uvicorn on a port of its own, as `backproof web` serves it."""
 
@@ -80,7 +86,7 @@ class Server:
             access_log=False,
             timeout_graceful_shutdown=2,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Uvicorn(config)
 
     async def __aenter__(self) -> "Server":
         self._task = asyncio.create_task(self._server.serve([self._listener]))
