@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from backproof.engine.bars import Bars
+    from backproof.engine.grid import GridTable, simulate_grid
     from backproof.engine.result import Result
     from backproof.engine.simulation import simulate
 
-__all__ = ["Bars", "Result", "__version__", "simulate"]
+__all__ = ["Bars", "GridTable", "Result", "__version__", "simulate", "simulate_grid"]
 __version__ = "0.1.0"
 
 _HOMES = {
     "Bars": "backproof.engine.bars",
+    "GridTable": "backproof.engine.grid",
     "Result": "backproof.engine.result",
     "simulate": "backproof.engine.simulation",
+    "simulate_grid": "backproof.engine.grid",
 }
 
 

@@ -61,6 +61,12 @@ class StrategyError(BackproofError):
     code = "strategy_error"
 
 
+class CheckpointMismatch(BackproofError):
+    """A checkpoint is damaged, of another version, or of another run; the details name the field."""
+
+    code = "checkpoint_mismatch"
+
+
 class NotFound(BackproofError):
     """No such thing, or it belongs to somebody else."""
 

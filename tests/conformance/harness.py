@@ -15,7 +15,15 @@ import pyarrow as pa
 from backproof.domain.config import parse_config
 from backproof.engine.bars import Bars, RunBars
 from backproof.engine.decisions import Decisions, Signals, Weights
-from backproof.engine.layout import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT
+from backproof.engine.layout import (
+    ENTER_LONG,
+    ENTER_SHORT,
+    EXIT_LONG,
+    EXIT_SHORT,
+    GTC_ENTRY,
+    LIMIT_ENTRY,
+    STOP_ENTRY,
+)
 from backproof.engine.result import Result
 from backproof.engine.simulation import Simulation
 
@@ -42,7 +50,7 @@ def frame_of(bars: Mapping[str, Mapping[str, Any]]) -> pa.Table:
         count = len(columns["date"])
         data: dict[str, Any] = {
             "symbol": [symbol] * count,
-            "date": pa.array([str(date)[:10] for date in columns["date"]], pa.string()),
+            "date": pa.array([str(date) for date in columns["date"]], pa.string()),
         }
         for name in names:
             values = columns.get(name)
@@ -51,8 +59,16 @@ def frame_of(bars: Mapping[str, Mapping[str, Any]]) -> pa.Table:
     return pa.concat_tables(tables)
 
 
-def bars_of(bars: Mapping[str, Mapping[str, Any]]) -> Bars:
-    return Bars.from_frame(frame_of(bars))
+def bars_of(bars: Mapping[str, Mapping[str, Any]], calendar: str = "XNYS") -> Bars:
+    return Bars.from_frame(frame_of(bars), calendar=calendar)
+
+
+def bits_of(wish: str | Mapping[str, Any]) -> int:
+    """The signal bits of one scripted wish."""
+    if isinstance(wish, str):
+        return BITS[wish]
+    kind = {"market": 0, "limit": LIMIT_ENTRY, "stop": STOP_ENTRY}[wish.get("type", "market")]
+    return BITS[wish["signal"]] | kind | (GTC_ENTRY if wish.get("valid") == "gtc" else 0)
 
 
 def scripted(parameters: Mapping[str, Any]) -> Callable[[RunBars], Decisions]:
@@ -67,11 +83,15 @@ def scripted(parameters: Mapping[str, Any]) -> Callable[[RunBars], Decisions]:
             weights = Weights.dense(values)
             return Weights(weights.at + run.first, weights.values)
         mask = np.zeros((len(run.symbols), run.stop), dtype=np.uint8)
+        levels = np.full(mask.shape, np.nan)
         for symbol, wishes in parameters["signals"].items():
             n = run.symbols.index(symbol)
-            bits = np.array([BITS[wish] for wish in wishes], dtype=np.uint8)
-            mask[n, run.own(n)] = bits[: len(mask[n, run.own(n)])]
-        return Signals(mask)
+            own = np.arange(run.stop)[run.own(n)]
+            for p, wish in zip(own, wishes, strict=False):
+                mask[n, p] = bits_of(wish)
+                if isinstance(wish, dict):
+                    levels[n, p] = wish.get("price", np.nan)
+        return Signals(mask, levels if np.isfinite(levels).any() else None)
 
     return decide
 

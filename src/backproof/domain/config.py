@@ -108,9 +108,30 @@ class Execution(Section):
     fractional_shares: StrictBool = True
     direction: Literal["long_only", "short_only", "long_short"] = "long_only"
     max_leverage: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0.0, le=100.0)] = 1.0
+    maintenance_margin: Fraction | None = None
     sizing: Sizing = Sizing()
     price_mode: Literal["adjusted", "raw"] = "adjusted"
     dividends: Literal["cash", "reinvest"] = "cash"
+
+    @field_validator("maintenance_margin")
+    @classmethod
+    def _margin_leaves_room(cls, margin: float | None, info: ValidationInfo) -> float | None:
+        leverage = info.data.get("max_leverage")
+        if margin and leverage is not None and margin * leverage >= 1.0:
+            raise PydanticCustomError(
+                "margin_too_high",
+                "maintenance_margin x max_leverage must be below 1, or a full position is called at once",
+            )
+        return margin
+
+    @field_validator("dividends")
+    @classmethod
+    def _reinvesting_needs_raw_prices(cls, dividends: str, info: ValidationInfo) -> str:
+        if dividends == "reinvest" and info.data.get("price_mode") == "adjusted":
+            raise PydanticCustomError(
+                "needs_raw_prices", "adjusted prices reinvest dividends already: reinvest goes with price_mode raw"
+            )
+        return dividends
 
 
 class Costs(Section):
@@ -132,6 +153,10 @@ class Risk(Section):
     trailing_stop: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0.0, lt=1.0)] | None = None
     stops_active: Literal["entry_bar", "next_bar"] = "entry_bar"
 
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The names of the levels that are set."""
+        return tuple(name for name in ("stop_loss", "take_profit", "trailing_stop") if getattr(self, name) is not None)
 
 class BacktestConfig(Section):
     """One backtest, completely described. What is left out has the simulation contract's default."""

@@ -2,7 +2,9 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,7 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backproof.engine.frames import Series, read_frame
+from backproof.engine.arrays import Actions, Market
+from backproof.engine.calendar import DEFAULT_CALENDAR, Calendar, find_calendar, local_days
+from backproof.engine.frames import Series, check_dividends, read_frame
 from backproof.errors import DataError, FieldError, InvalidInput
 
 FloatArray = npt.NDArray[np.float64]
@@ -31,30 +35,34 @@ class Bars:
     """Prices of one or more symbols. Immutable.
 
     symbols: in the order of their first row
-    dates:   datetime64[D] [T], the union of all symbols' dates
+    dates:   [T], the union of all symbols' dates: datetime64[D], or the start of each bar in UTC, datetime64[us]
     open, high, low, close: float64 [N, T], adjusted for splits and dividends; NaN where a symbol has no bar
+    calendar: whose days and time zone the bars have
     """
 
-    def __init__(self, series: Sequence[Series]) -> None:
+    def __init__(self, series: Sequence[Series], calendar: str = DEFAULT_CALENDAR) -> None:
         self._series = {one.symbol: one for one in series}
         self._panels: dict[tuple[str, ...], Panel] = {}
+        self.calendar = find_calendar(calendar)
 
     @classmethod
-    def from_frame(cls, frame: Any, symbol: str | None = None) -> "Bars":
+    def from_frame(cls, frame: Any, symbol: str | None = None, *, calendar: str = DEFAULT_CALENDAR) -> "Bars":
         """Bars from a long frame: pandas, polars, Arrow, or anything with `__arrow_c_stream__`.
 
         Columns (any case, any order): `symbol`; `date` or `timestamp`; `close` and/or `adj_close`; all or none of
         `open`, `high`, `low`; optional `volume`, `dividend` (cash per share on the ex-date), `split_ratio` (new shares
         per old one). Prices are as traded. With `adj_close` they are adjusted by adj_close/close as stored; without it
         factors are computed from dividends and splits. A symbol without open, high and low runs with close fills only.
-        Rows of one symbol stand in order of time; symbols may alternate.
+        Rows of one symbol stand in order of time; symbols may alternate. Times of day are the start of the bar, in UTC
+        where the column has no zone.
 
-        symbol: the name of the one symbol when the frame has no such column
+        symbol:   the name of the one symbol when the frame has no such column
+        calendar: the exchange (ISO 10383, such as XNYS or XKRX) whose days intraday bars are counted in, or 24/7
 
         Raises DataError, which names symbol, date and column, for a missing column, no rows, a NaN, infinite, zero or
         negative price, a high below its low, dates that repeat or go back.
         """
-        return cls(read_frame(frame, symbol))
+        return cls(read_frame(frame, symbol), calendar)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -66,19 +74,19 @@ class Bars:
 
     @property
     def open(self) -> FloatArray:
-        return _read_only(self.panel(self.symbols).open)
+        return _read_only(self.panel(self.symbols).adjusted.open)
 
     @property
     def high(self) -> FloatArray:
-        return _read_only(self.panel(self.symbols).high)
+        return _read_only(self.panel(self.symbols).adjusted.high)
 
     @property
     def low(self) -> FloatArray:
-        return _read_only(self.panel(self.symbols).low)
+        return _read_only(self.panel(self.symbols).adjusted.low)
 
     @property
     def close(self) -> FloatArray:
-        return _read_only(self.panel(self.symbols).close)
+        return _read_only(self.panel(self.symbols).adjusted.close)
 
     def __contains__(self, symbol: object) -> bool:
         return symbol in self._series
@@ -102,7 +110,7 @@ class Bars:
             ]
             if unknown:
                 raise InvalidInput(unknown)
-            panel = Panel.of([self._series[symbol] for symbol in symbols])
+            panel = Panel.of([self._series[symbol] for symbol in symbols], self.calendar)
             if len(self._panels) >= _PANELS_KEPT:
                 self._panels.pop(next(iter(self._panels)), None)
             self._panels[symbols] = panel
@@ -111,19 +119,17 @@ class Bars:
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """Some symbols on one calendar: what the kernel reads.
+    """Some symbols on one calendar: what strategies and the kernel read.
 
-    dates: [T], increasing; prices: float64 [N, T], C-contiguous, adjusted, NaN = no bar
+    dates: [T], increasing; days: datetime64[D] [T], the market's day of each bar
+    gaps: float64 [T], days since the bar before
     firsts, lasts: int64 [N], each symbol's first and last bar on the calendar
     counts: int64 [N], its number of bars
     """
 
     series: tuple[Series, ...]
+    calendar: Calendar
     dates: DateArray
-    open: FloatArray
-    high: FloatArray
-    low: FloatArray
-    close: FloatArray
     firsts: IntArray
     lasts: IntArray
     counts: IntArray
@@ -131,47 +137,99 @@ class Panel:
     _memory: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, series: Sequence[Series]) -> "Panel":
+    def of(cls, series: Sequence[Series], calendar: Calendar) -> "Panel":
         if len({one.dates.dtype for one in series}) > 1:
             raise DataError("some symbols have times of day and some have dates only")
         dates = series[0].dates
         if any(len(one.dates) != len(dates) or not np.array_equal(one.dates, dates) for one in series[1:]):
             dates = np.unique(np.concatenate([one.dates for one in series]))
-        shape = (len(series), len(dates))
-        prices = {name: np.full(shape, np.nan) for name in ("open", "high", "low", "close")}
         places: list[IntArray | slice] = []
         firsts, lasts = np.empty(len(series), dtype=np.int64), np.empty(len(series), dtype=np.int64)
         for n, one in enumerate(series):
-            first, last = np.searchsorted(dates, one.dates[[0, -1]])
+            first, last = (0, len(dates) - 1) if one.dates is dates else np.searchsorted(dates, one.dates[[0, -1]])
             firsts[n], lasts[n] = first, last
             whole = last - first + 1 == len(one.dates)
-            place = slice(int(first), int(last) + 1) if whole else np.searchsorted(dates, one.dates)
-            places.append(place)
-            for name, values in prices.items():
-                values[n, place] = getattr(one, name) * one.factor
+            places.append(slice(int(first), int(last) + 1) if whole else np.searchsorted(dates, one.dates))
         counts = np.array([len(one.dates) for one in series], dtype=np.int64)
-        return cls(
-            series=tuple(series),
-            dates=dates,
-            open=prices["open"],
-            high=prices["high"],
-            low=prices["low"],
-            close=prices["close"],
-            firsts=firsts,
-            lasts=lasts,
-            counts=counts,
-            _places=tuple(places),
+        return cls(tuple(series), calendar, dates, firsts, lasts, counts, tuple(places))
+
+    @cached_property
+    def adjusted(self) -> Market:
+        """Prices that strategies see, and that fill in adjusted mode."""
+        return self._market([one.factor if (one.factor != 1.0).any() else None for one in self.series])
+
+    @cached_property
+    def raw(self) -> Market:
+        """Prices as traded."""
+        return self._market([None] * len(self.series)) if self.is_adjusted else self.adjusted
+
+    def _market(self, factors: Sequence[FloatArray | None]) -> Market:
+        shape = (len(self.series), len(self.dates))
+        prices = {}
+        for name in ("open", "high", "low", "close"):
+            first = getattr(self.series[0], name)
+            if len(self.series) == 1 and factors[0] is None and first.flags.c_contiguous and len(first) == shape[1]:
+                prices[name] = first.reshape(shape)  # one symbol as traded: nothing to copy
+                continue
+            values = prices[name] = np.empty(shape)
+            for n, (one, factor, place) in enumerate(zip(self.series, factors, self._places, strict=True)):
+                if self.counts[n] != shape[1]:
+                    values[n] = np.nan
+                own = getattr(one, name)
+                values[n, place] = own if factor is None else own * factor
+        return Market(**prices, marks=self._marks(prices["close"]))
+
+    def _marks(self, close: FloatArray) -> FloatArray:
+        """The last close at each bar; the closes themselves where no symbol misses a bar."""
+        holed = np.flatnonzero(self.counts != self.lasts - self.firsts + 1)
+        if not len(holed):
+            return close
+        marks = close.copy()
+        for n in holed:
+            bars = np.arange(close.shape[1])
+            known = np.maximum.accumulate(np.where(np.isnan(close[n]), self.firsts[n], bars))
+            marks[n] = close[n, known]
+        return marks
+
+    @cached_property
+    def actions(self) -> Actions:
+        """Splits and dividends on the calendar, for raw mode."""
+        first, bars, values = [0], [], []
+        for n, one in enumerate(self.series):
+            check_dividends(one)
+            ratio = np.ones(len(one.dates)) if one.split is None else one.split
+            paid = np.zeros(len(one.dates)) if one.dividend is None else one.dividend
+            own = np.flatnonzero((ratio != 1.0) | (paid != 0.0))
+            place = self._places[n]
+            bars.append(own + place.start if isinstance(place, slice) else place[own])
+            values.append(np.column_stack([ratio[own], paid[own]]))
+            first.append(first[-1] + len(own))
+        return Actions(
+            np.array(first, dtype=np.int64),
+            np.concatenate(bars).astype(np.int64),
+            np.ascontiguousarray(np.concatenate(values)),
         )
 
     @property
     def symbols(self) -> tuple[str, ...]:
         return tuple(one.symbol for one in self.series)
 
+    @property
+    def intraday(self) -> bool:
+        return self.dates.dtype != np.dtype("datetime64[D]")
+
+    @cached_property
+    def days(self) -> DateArray:
+        return local_days(self.dates, self.calendar.zone) if self.intraday else self.dates
+
+    @cached_property
+    def gaps(self) -> FloatArray:
+        return np.diff(self.days.astype(np.int64), prepend=self.days[:1].astype(np.int64)).astype(np.float64)
+
     def span(self, start: dt.date | None, end: dt.date | None) -> tuple[int, int]:
-        """Bars [first, stop) whose dates lie in start..end, both inclusive, None = open."""
-        days = self.dates.astype("datetime64[D]")
-        first = 0 if start is None else int(np.searchsorted(days, np.datetime64(start, "D"), side="left"))
-        stop = len(days) if end is None else int(np.searchsorted(days, np.datetime64(end, "D"), side="right"))
+        """Bars [first, stop) whose days lie in start..end, both inclusive, None = open."""
+        first = 0 if start is None else int(np.searchsorted(self.days, np.datetime64(start, "D"), side="left"))
+        stop = len(self.days) if end is None else int(np.searchsorted(self.days, np.datetime64(end, "D"), side="right"))
         return first, stop
 
     def run(self, start: dt.date | None, end: dt.date | None) -> "RunBars":
@@ -191,7 +249,7 @@ class Panel:
         return place[: int(np.searchsorted(place, stop))]
 
     @cached_property
-    def adjusted(self) -> bool:
+    def is_adjusted(self) -> bool:
         """Some price is not as traded."""
         return any(bool((one.factor != 1.0).any()) for one in self.series)
 
@@ -200,10 +258,16 @@ class Panel:
         return tuple(one.symbol for one in self.series if one.close_only)
 
     @cached_property
-    def median_step_days(self) -> float:
+    def median_step(self) -> float:
+        """Days between two bars, the median."""
         if len(self.dates) < 2:
             return float("inf")
-        return float(np.median(np.diff(self.dates.astype("datetime64[D]")).astype(np.int64)))
+        return float(np.median(np.diff(self.dates).astype("timedelta64[us]").astype(np.int64))) / 86_400_000_000
+
+    @cached_property
+    def closest(self) -> tuple[float, str]:
+        """Least minutes between two bars of a symbol, and the symbol; of bars within a day."""
+        return min((_least_step(one.dates) / 60_000_000, one.symbol) for one in self.series)
 
     def aligned_close(self, bars: Bars, symbol: str) -> FloatArray:
         """Another symbol's adjusted close on this calendar, NaN where it has no bar: [T]."""
@@ -221,17 +285,23 @@ class Panel:
         return known
 
 
+def _least_step(dates: DateArray) -> float:
+    return float(np.diff(dates).astype(np.int64).min()) if len(dates) > 1 else float("inf")
+
+
 @dataclass(frozen=True, eq=False)
 class RunBars:
     """What a strategy sees: every bar up to the run's last one, and where the run starts.
 
     first: the run's first bar on the calendar; bars before it are warm-up
     stop:  one past the run's last bar; arrays are [N, stop], read-only, NaN = no bar
+    memory: keeps indicators that many runs over these bars share; None: nothing is kept
     """
 
     panel: Panel
     first: int
     stop: int
+    memory: "Memory | None" = None
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -241,21 +311,26 @@ class RunBars:
     def dates(self) -> DateArray:
         return self.panel.dates[: self.stop]
 
+    @property
+    def days(self) -> DateArray:
+        """datetime64[D] [stop]: the market's day of each bar; schedules are made of these."""
+        return self.panel.days[: self.stop]
+
     @cached_property
     def open(self) -> FloatArray:
-        return _read_only(self.panel.open[:, : self.stop])
+        return _read_only(self.panel.adjusted.open[:, : self.stop])
 
     @cached_property
     def high(self) -> FloatArray:
-        return _read_only(self.panel.high[:, : self.stop])
+        return _read_only(self.panel.adjusted.high[:, : self.stop])
 
     @cached_property
     def low(self) -> FloatArray:
-        return _read_only(self.panel.low[:, : self.stop])
+        return _read_only(self.panel.adjusted.low[:, : self.stop])
 
     @cached_property
     def close(self) -> FloatArray:
-        return _read_only(self.panel.close[:, : self.stop])
+        return _read_only(self.panel.adjusted.close[:, : self.stop])
 
     def own(self, n: int) -> "IntArray | slice":
         """Calendar bars on which symbol n has a bar."""
@@ -279,12 +354,37 @@ class RunBars:
         result = np.full((len(at), len(self.panel.series)), np.nan)
         for n in range(len(self.panel.series)):
             own = self.own(n)
-            close = self.panel.close[n, own]
+            close = self.panel.adjusted.close[n, own]
             i = at - own.start if isinstance(own, slice) else np.searchsorted(own, at, side="right") - 1
             i = np.minimum(i, len(close) - 1)
             known = i >= lookback
             result[known, n] = close[i[known] - skip] / close[i[known] - lookback] - 1.0
         return result
+
+
+class Memory:
+    """Arrays by name and arguments, those used last, up to a number of bytes. For any number of threads."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept: OrderedDict[Hashable, FloatArray] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], FloatArray]) -> FloatArray:
+        with self._lock:
+            known = self._kept.get(key)
+            if known is not None:
+                self._kept.move_to_end(key)
+                return known
+        made = make()
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = made
+                self._bytes += made.nbytes
+                while self._bytes > self._limit and len(self._kept) > 1:
+                    self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        return made
 
 
 def content_hash(bars: Bars, run: RunBars, benchmark: str | None) -> str:
@@ -295,9 +395,9 @@ def content_hash(bars: Bars, run: RunBars, benchmark: str | None) -> str:
     for symbol in sorted({*run.symbols, *([benchmark] if benchmark else [])}):
         one = bars.series(symbol)
         count = int(np.searchsorted(one.dates, last, side="right"))
-        digest.update(f"{symbol}\n{count}\n{one.close_only}\n{ended.get(symbol)}\n".encode())
+        digest.update(f"{symbol}\n{count}\n{one.close_only}\n{ended.get(symbol)}\n{bars.calendar.name}\n".encode())
         digest.update(one.dates[:count].astype("datetime64[us]").astype("<i8").tobytes())
-        for values in (one.open, one.high, one.low, one.close, one.factor, one.volume):
+        for values in (one.open, one.high, one.low, one.close, one.factor, one.volume, one.split, one.dividend):
             if values is None:
                 digest.update(b"none")
             else:

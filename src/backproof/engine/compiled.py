@@ -20,6 +20,7 @@ numba_config: Any = config
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_OPTIONS: Any = {"nogil": True, "error_model": "numpy", "_nrt": False}
 _interpreted = False
 
 
@@ -35,7 +36,11 @@ def interpreted() -> Iterator[None]:
 
 
 def kernel(signature: str) -> Callable[[F], F]:
-    """Compile at import for exactly this signature, without the GIL, cached on disk."""
+    """Compile at import for exactly this signature, without the GIL, cached on disk.
+
+    Kernels and what they call make no arrays, so they do without numba's reference counting: it would cost more than
+    the simulation itself, since groups of arrays are handed from function to function (docs/decisions/0008).
+    """
 
     def decorate(function: F) -> F:
         if _interpreted:
@@ -46,7 +51,8 @@ def kernel(signature: str) -> Callable[[F], F]:
             numba_config.CACHE_DIR = str(directory)
         try:
             return cast(
-                F, numba.njit(signature, nogil=True, error_model="numpy", cache=directory is not None)(function)
+                F,
+                numba.njit(signature, cache=directory is not None, **_OPTIONS)(function),
             )
         finally:
             numba_config.CACHE_DIR = given
@@ -55,8 +61,19 @@ def kernel(signature: str) -> Callable[[F], F]:
 
 
 def inner(function: F) -> F:
-    """A function that kernels call; it becomes part of their machine code."""
-    return function if _interpreted else cast(F, numba.njit(nogil=True, error_model="numpy")(function))
+    """A function that kernels call, made part of their machine code where they call it."""
+    return _inner(function, inlined=True)
+
+
+def shared(function: F) -> F:
+    """As `inner`, but compiled once and called: for what is called in many places and seldom."""
+    return _inner(function, inlined=False)
+
+
+def _inner(function: F, *, inlined: bool) -> F:
+    if _interpreted:
+        return function
+    return cast(F, numba.njit(forceinline=inlined, **_OPTIONS)(function))
 
 
 def source_hash(directory: Path = Path(__file__).parent) -> str:

@@ -1,28 +1,31 @@
 """Decisions: what a strategy wants at the close of each bar, in the two forms the kernel reads."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from backproof.domain.config import BacktestConfig
 from backproof.engine.bars import RunBars
-from backproof.engine.layout import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, ROUNDING
-from backproof.errors import StrategyError
+from backproof.engine.layout import LIMIT_ENTRY, ROUNDING, STOP_ENTRY
+from backproof.errors import InvalidInput, StrategyError
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 SignalMask = npt.NDArray[np.uint8]
 
-_UP = np.uint8(ENTER_LONG | EXIT_SHORT)
-_DOWN = np.uint8(ENTER_SHORT | EXIT_LONG)
-
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """mask: uint8 [N, T], bits of `layout`, 0 = no signal; bit set at the bar of the decision, never shifted."""
+    """When to be in and when to be out.
+
+    mask:   uint8 [N, T], bits of `layout`, 0 = no signal; set at the bar of the decision, never shifted
+    levels: float64 [N, T], adjusted price of each limit or stop entry; None when all entries are market orders
+    """
 
     mask: SignalMask
+    levels: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,55 +58,67 @@ def mask(*rules: tuple[BoolArray, int]) -> SignalMask:
     return result
 
 
-def levels(fast: FloatArray, slow: FloatArray) -> SignalMask:
-    """Up while fast > slow, down while fast <= slow, no signal where one is undefined."""
-    above = (fast > slow).view(np.uint8)
-    below = (fast <= slow).view(np.uint8)
-    above *= _UP
-    below *= _DOWN
-    above |= below
-    return above
-
-
-def crossings(bars: RunBars, fast: FloatArray, slow: FloatArray) -> SignalMask:
-    """Up where fast went from <= slow to > slow over two own bars, both defined on both; down mirrored."""
-    result = np.zeros(fast.shape, dtype=np.uint8)
-    for n in range(fast.shape[0]):
-        own = bars.own(n)
-        a, b = fast[n, own], slow[n, own]
-        if len(a) < 2:
-            continue
-        row = np.zeros(len(a), dtype=np.uint8)
-        row[1:][(a[:-1] <= b[:-1]) & (a[1:] > b[1:])] = _UP
-        row[1:][(a[:-1] >= b[:-1]) & (a[1:] < b[1:])] = _DOWN
-        result[n, own] = row
-    return result
-
-
-def checked(decisions: Decisions, bars: RunBars, direction: str, name: str) -> Decisions:
+def checked(decisions: Decisions, bars: RunBars, config: BacktestConfig) -> Decisions:
     """The decisions in the kernel's form, or a StrategyError that says what is wrong with them."""
-    shape = (len(bars.symbols), bars.stop)
+    name, shape = config.strategy_type, (len(bars.symbols), bars.stop)
     if isinstance(decisions, Signals):
-        signals = decisions.mask
-        if not isinstance(signals, np.ndarray) or signals.dtype != np.uint8 or signals.shape != shape:
-            raise StrategyError(f"{name}: signals must be uint8 {list(shape)} (symbols, bars)")
-        return decisions if signals.flags.c_contiguous else Signals(np.ascontiguousarray(signals))
+        return _checked_signals(decisions, bars, config, shape)
     if not isinstance(decisions, Weights):
         raise StrategyError(f"{name}: expected Signals or Weights, got {type(decisions).__name__}")
-    at, values = np.asarray(decisions.at, dtype=np.int64), np.array(decisions.values, dtype=np.float64, order="C")
-    if values.shape != (len(at), shape[0]):
+    at, values = _array(name, "bars", decisions.at, np.int64), _array(name, "weights", decisions.values, np.float64)
+    if at.ndim != 1 or values.shape != (len(at), shape[0]):
         raise StrategyError(f"{name}: target weights must be {[len(at), shape[0]]} (decisions, symbols)")
     if len(at) and (at[0] < 0 or at[-1] >= bars.stop or (np.diff(at) <= 0).any()):
         raise StrategyError(f"{name}: the bars of target weights must increase and lie inside the run")
     if np.isinf(values).any():
-        raise StrategyError(f"{name}: a target weight is infinite")
+        row, n = np.argwhere(np.isinf(values))[0]
+        raise _wrong(name, bars, int(n), int(at[row]), "target weight is infinite")
     values[np.abs(values) < ROUNDING] = 0.0
+    direction = config.execution.direction
     against = {"long_only": values < 0.0, "short_only": values > 0.0}.get(direction)
     if against is not None and against.any():
         row, n = np.argwhere(against)[0]
-        raise StrategyError(
-            f"{name}: weight {values[row, n]:g} of {bars.symbols[n]} on {bars.dates[at[row]]} is against {direction}",
-            symbol=bars.symbols[n],
-            date=str(bars.dates[at[row]]),
-        )
+        raise _wrong(name, bars, int(n), int(at[row]), f"weight {values[row, n]:g} is against {direction}")
     return Weights(at, values)
+
+
+def _checked_signals(signals: Signals, bars: RunBars, config: BacktestConfig, shape: tuple[int, int]) -> Signals:
+    name, mask = config.strategy_type, signals.mask
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8 or mask.shape != shape:
+        raise StrategyError(f"{name}: signals must be uint8 {list(shape)} (symbols, bars)")
+    mask = np.ascontiguousarray(mask)
+    if signals.levels is None:
+        if (mask & (LIMIT_ENTRY | STOP_ENTRY)).any():
+            raise StrategyError(f"{name}: limit and stop entries need their prices")
+        return Signals(mask)
+    waits = (mask & (LIMIT_ENTRY | STOP_ENTRY)) != 0
+    if config.execution.fill != "next_open" and waits.any():
+        raise InvalidInput.at(
+            "/execution/fill",
+            "needs_next_open",
+            "limit and stop entries work inside the next bar: they need fill next_open",
+        )
+    prices = _array(name, "prices of entries", signals.levels, np.float64)
+    if prices.shape != shape:
+        raise StrategyError(f"{name}: prices of entries must be {list(shape)} (symbols, bars)")
+    wrong = waits & ~((prices > 0.0) & np.isfinite(prices))
+    if wrong.any():
+        n, p = np.argwhere(wrong)[0]
+        raise _wrong(name, bars, int(n), int(p), f"an entry waits for the price {prices[n, p]:g}")
+    if config.execution.price_mode == "raw" and bars.panel.is_adjusted:
+        prices *= bars.panel.raw.close[:, : bars.stop] / bars.close  # strategies speak of adjusted prices
+    return Signals(mask, prices)
+
+
+def _array(name: str, what: str, given: object, kind: type[np.generic]) -> npt.NDArray[Any]:
+    """A copy in the kernel's type; StrategyError where numbers would change or there are none."""
+    try:
+        array = np.asarray(given)
+        return array.astype(kind, order="C", casting="same_kind" if array.size else "unsafe")
+    except (TypeError, ValueError):
+        raise StrategyError(f"{name}: {what} must be {kind.__name__} numbers") from None
+
+
+def _wrong(name: str, bars: RunBars, n: int, p: int, what: str) -> StrategyError:
+    symbol, date = bars.symbols[n], str(bars.dates[p])
+    return StrategyError(f"{name}: {symbol} on {date}: {what}", symbol=symbol, date=date)

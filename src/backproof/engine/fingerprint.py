@@ -6,15 +6,19 @@ import json
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
 from backproof.domain.config import BacktestConfig
+from backproof.engine.bars import Bars, RunBars, content_hash
 
-ENGINE_SEMANTICS = 1
+if TYPE_CHECKING:
+    from backproof.engine.strategies import Strategy
+
+ENGINE_SEMANTICS = 2
 """Raised whenever any output of the engine changes for the same input."""
 
 
@@ -46,14 +50,32 @@ def code_hash(kind: type) -> str:
     digest = hashlib.sha256()
     paths = [Path(inspect.getfile(kind))]
     if kind.__module__.startswith("backproof.engine."):
-        paths += [Path(__file__).with_name(name) for name in ("indicators.py", "decisions.py", "calendar.py")]
+        paths += [
+            Path(__file__).with_name(name) for name in ("indicators.py", "signals.py", "decisions.py", "calendar.py")
+        ]
     for path in paths:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def fingerprint(parts: dict[str, str | int]) -> str:
-    return config_hash(dict(parts))
+def identify(
+    config: BacktestConfig, params: BaseModel | None, strategy: "type[Strategy] | None", bars: Bars, run: RunBars
+) -> dict[str, str]:
+    """Hashes of a run's parts, and their fingerprint."""
+    parts: dict[str, str] = {
+        "config": config_hash(canonical_config(config, params)),
+        "data": content_hash(bars, run, config.benchmark),
+        "code": code_hash(strategy) if strategy else "given decisions",
+    }
+    document = {
+        "config": parts["config"],
+        "data": parts["data"],
+        "strategy_code": parts["code"],
+        "strategy": strategy.name if strategy else config.strategy_type,
+        "strategy_version": strategy.version if strategy else "",
+        "engine_semantics": ENGINE_SEMANTICS,
+    }
+    return {**parts, "fingerprint": config_hash(document)}
 
 
 @cache

@@ -1,6 +1,5 @@
 """Long price frames of any library as clean columns per symbol, or a DataError that says where they are wrong."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ DateArray = npt.NDArray[np.datetime64]
 
 _PRICES = ("open", "high", "low", "close")
 LEAST_PRICE, GREATEST_PRICE = 1e-12, 1e15  # beyond these an account soon has no number any more
+_BETWEEN = 1e-6  # open and close may lie outside high and low by this part, from rounding
 _NUMBERS = (*_PRICES, "adj_close", "volume", "dividend", "split_ratio")
 
 
@@ -28,6 +28,9 @@ class Series:
     factor:     adjusted price / price; 1 where nothing is to be adjusted
     volume:     shares, NaN where unknown; None when the frame has none
     close_only: there are no open, high, low; the arrays repeat the close
+    as_traded:  False where adj_close alone served as close: what was really paid is not known
+    split:      new shares per old one on the day it takes effect, 1 = none; None when there never is one
+    dividend:   cash per share after the split on the ex-date; None when there never is one
     """
 
     symbol: str
@@ -39,6 +42,9 @@ class Series:
     factor: FloatArray
     volume: FloatArray | None
     close_only: bool
+    split: FloatArray | None = None
+    dividend: FloatArray | None = None
+    as_traded: bool = True
 
 
 def read_frame(frame: Any, symbol: str | None = None) -> list[Series]:
@@ -62,6 +68,7 @@ def read_frame(frame: Any, symbol: str | None = None) -> list[Series]:
 
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(len(symbols) + 1))
+    days = None if dates.dtype == np.dtype("datetime64[D]") else dates.astype("datetime64[D]")
     series = []
     for number, name in enumerate(symbols):
         rows = order[starts[number] : starts[number + 1]]
@@ -70,6 +77,8 @@ def read_frame(frame: Any, symbol: str | None = None) -> list[Series]:
         else:
             where = rows
         own = {column: values[where] for column, values in columns.items()}
+        if days is not None and len(rows) > 1 and bool((dates[where] == days[where]).all()):
+            raise DataError(f"{name} has dates only, other rows have times of day", symbol=name, column=when)
         series.append(_series(name, dates[where], own))
     return series
 
@@ -131,7 +140,7 @@ def _decoded(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
 
 
 def _dates(column: "pa.ChunkedArray", name: str) -> DateArray:
-    """Whole dates where no time of day is given (of the local clock when the column has a zone)."""
+    """Whole dates where no time of day is given (on the clock of the column's zone), else moments in UTC."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -144,8 +153,10 @@ def _dates(column: "pa.ChunkedArray", name: str) -> DateArray:
             column = pc.cast(pc.cast(column, pa.string()), pa.timestamp("us"))
         elif pa.types.is_timestamp(kind):
             if kind.tz is not None:
-                column = pc.local_timestamp(column)
-            column = pc.cast(column, pa.timestamp("us"))
+                local = pc.cast(pc.local_timestamp(column), pa.timestamp("us"))
+                if not _has_times(local):
+                    column = local
+            column = pc.cast(column, pa.timestamp("us"))  # drops a zone and leaves UTC
         elif pa.types.is_date(kind):
             column = pc.cast(column, pa.timestamp("us"))
         else:
@@ -154,10 +165,13 @@ def _dates(column: "pa.ChunkedArray", name: str) -> DateArray:
         raise DataError(f"{name} cannot be read as dates: {error}", column=name) from None
     if column.null_count:
         raise DataError(f"{name} is empty in a row", column=name, row=_first(pc.is_null(column).to_numpy()))
-    moments = column.to_numpy().astype("datetime64[us]")
-    days = moments.astype("datetime64[D]")
-    whole: DateArray = days if bool((days == moments).all()) else moments
-    return whole
+    moments: DateArray = column.to_numpy().astype("datetime64[us]")
+    return moments if _has_times(column) else moments.astype("datetime64[D]")
+
+
+def _has_times(column: "pa.ChunkedArray") -> bool:
+    moments = column.to_numpy()
+    return bool((moments.astype("datetime64[D]") != moments)[~np.isnat(moments)].any())
 
 
 def _numbers(column: "pa.ChunkedArray", name: str) -> FloatArray:
@@ -170,7 +184,7 @@ def _numbers(column: "pa.ChunkedArray", name: str) -> FloatArray:
     ):
         raise DataError(f"{name} holds no numbers but {kind}", column=name)
     values = pc.cast(column, pa.float64(), safe=False).to_numpy()  # nulls become NaN
-    return np.ascontiguousarray(values, dtype=np.float64)
+    return np.array(values, dtype=np.float64)  # a copy: kernels take no read-only arrays
 
 
 def _first(flags: npt.NDArray[np.bool_]) -> int:
@@ -190,26 +204,45 @@ def _series(symbol: str, dates: DateArray, own: dict[str, FloatArray]) -> Series
         _fail(symbol, dates[1:], step < 0, "date", "dates are not in increasing order")
     adjusted = own.get("adj_close")
     close = own.get("close")
+    split = _events(symbol, dates, own.get("split_ratio"), 1.0, "split_ratio")
+    dividend = _events(symbol, dates, own.get("dividend"), 0.0, "dividend")
     if adjusted is not None and np.isnan(adjusted).all():
         adjusted = None
-    if close is None or (adjusted is not None and np.isnan(close).all()):
-        close, adjusted = own["adj_close"], None
-        own = {name: values for name, values in own.items() if name not in ("dividend", "split_ratio")}  # in it already
     close_only = "open" not in own or all(np.isnan(own[name]).all() for name in ("open", "high", "low"))
+    as_traded = close is not None and (adjusted is None or not np.isnan(close).all())
+    if close is None or not as_traded:
+        if not close_only:
+            raise DataError(f"{symbol} has open, high and low but no close", symbol=symbol, column="close")
+        close, adjusted = own["adj_close"], None
+        split = dividend = None  # they are in it already
     prices = {name: close if close_only or name == "close" else own[name] for name in _PRICES}
     for name in ("close",) if close_only else _PRICES:
         _check_price(symbol, dates, prices[name], name)
     if not close_only:
         _fail(symbol, dates, prices["high"] < prices["low"], "high", "high is below low")
+        top, bottom = prices["high"] * (1.0 + _BETWEEN), prices["low"] * (1.0 - _BETWEEN)
+        for name in ("open", "close"):  # a stop could neither be reached nor trusted
+            outside = (prices[name] > top) | (prices[name] < bottom)
+            _fail(symbol, dates, outside, name, f"{name} is not between low and high")
     if adjusted is not None:
         _check_price(symbol, dates, adjusted, "adj_close")
         factor = adjusted / close
     else:
-        factor = _factors(symbol, dates, close, own)
+        factor = _factors(symbol, dates, close, split, dividend)
     volume = own.get("volume")
     if volume is not None:
         _fail(symbol, dates, np.isinf(volume) | (volume < 0.0), "volume", "volume is negative or infinite")
-    return Series(symbol, dates, **prices, factor=factor, volume=volume, close_only=close_only)
+    return Series(
+        symbol,
+        dates,
+        **prices,
+        factor=factor,
+        volume=volume,
+        close_only=close_only,
+        split=split,
+        dividend=dividend,
+        as_traded=as_traded,
+    )
 
 
 def _check_price(symbol: str, dates: DateArray, values: FloatArray, name: str) -> None:
@@ -222,30 +255,66 @@ def _check_price(symbol: str, dates: DateArray, values: FloatArray, name: str) -
         _fail(symbol, dates, ~good, name, f"{name} is not between {LEAST_PRICE:g} and {GREATEST_PRICE:g}")
 
 
-def _factors(symbol: str, dates: DateArray, close: FloatArray, own: dict[str, FloatArray]) -> FloatArray:
-    """Adjustment factors: 1 on the last bar, before an event times (1/ratio) x (1 - dividend/(close before/ratio))."""
-    count = len(dates)
-    ratio = _events(symbol, dates, own.get("split_ratio"), count, 1.0, "split_ratio")
-    dividend = _events(symbol, dates, own.get("dividend"), count, 0.0, "dividend")
-    _fail(symbol, dates, ratio <= 0.0, "split_ratio", "split_ratio is not above zero")
-    _fail(symbol, dates, dividend < 0.0, "dividend", "dividend is negative")
+def adjustment(
+    close: FloatArray, split: FloatArray | None, dividend: FloatArray | None
+) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+    """Adjustment factors of raw closes, and the bars whose dividend is not below the close before (they count as none).
+
+    1 on the last bar; before an event times (1/ratio) x (1 - dividend/(close before/ratio)).
+    """
+    count = len(close)
     factor = np.ones(count)
-    for i in np.flatnonzero((ratio != 1.0) | (dividend != 0.0))[::-1]:
+    ratios = np.ones(count) if split is None else split
+    paid = np.zeros(count) if dividend is None else dividend
+    impossible = []
+    stop, known = count, 1.0  # factor of bars before `stop`, and after it down to the event found last
+    for i in np.flatnonzero((ratios != 1.0) | (paid != 0.0))[::-1]:
         if i == 0:
             continue
-        before = close[i - 1] / ratio[i]  # the previous close in the shares of after the split
-        if dividend[i] >= before:
-            _fail(symbol, dates, np.arange(count) == i, "dividend", "the dividend is not below the previous close")
-        factor[:i] = factor[i] / ratio[i] * (1.0 - dividend[i] / before)
+        factor[i:stop] = known
+        before = close[i - 1] / ratios[i]  # the previous close in the shares of after the split
+        kept = 1.0 - paid[i] / before
+        if kept <= 0.0:
+            impossible.append(int(i))
+            kept = 1.0
+        known, stop = known / ratios[i] * kept, i
+    factor[:stop] = known
+    return factor, np.array(impossible[::-1], dtype=np.int64)
+
+
+def unexplained(series: Series) -> float:
+    """How far stored adjusted closes move without a split or dividend that explains it, as a fraction."""
+    factor, _ = adjustment(series.close, series.split, series.dividend)
+    ratio = series.factor / factor
+    return float(ratio.max() / ratio.min() - 1.0)
+
+
+def _factors(
+    symbol: str, dates: DateArray, close: FloatArray, split: FloatArray | None, dividend: FloatArray | None
+) -> FloatArray:
+    factor, impossible = adjustment(close, split, dividend)
+    _fail_dividends(symbol, dates, impossible)
     return factor
 
 
-def _events(symbol: str, dates: DateArray, values: FloatArray | None, count: int, none: float, name: str) -> FloatArray:
+def check_dividends(series: Series) -> None:
+    """DataError when a dividend is not below the close before: paid in cash it would be a wrong number."""
+    _fail_dividends(series.symbol, series.dates, adjustment(series.close, series.split, series.dividend)[1])
+
+
+def _fail_dividends(symbol: str, dates: DateArray, impossible: npt.NDArray[np.int64]) -> None:
+    bad = np.isin(np.arange(len(dates)), impossible)
+    _fail(symbol, dates, bad, "dividend", "the dividend is not below the previous close")
+
+
+def _events(symbol: str, dates: DateArray, values: FloatArray | None, none: float, name: str) -> FloatArray | None:
+    """The column with `none` where it is empty; None when there is no such column or nothing ever happens in it."""
     if values is None:
-        return np.full(count, none)
+        return None
     _fail(symbol, dates, np.isinf(values), name, f"{name} is infinite")
-    return np.where(np.isnan(values), none, values)
-
-
-def symbols_of(series: Sequence[Series]) -> tuple[str, ...]:
-    return tuple(one.symbol for one in series)
+    values = np.where(np.isnan(values), none, values)
+    if name == "split_ratio":
+        _fail(symbol, dates, values <= 0.0, name, "split_ratio is not above zero")
+    else:
+        _fail(symbol, dates, values < 0.0, name, "dividend is negative")
+    return values if (values != none).any() else None

@@ -2,10 +2,11 @@
 
 Every function returns float64 [N, T], NaN where a symbol has no bar or too few. Missing bars are taken out before and
 put back after: an interior NaN would make TA-Lib silently wrong for the rest of the series. Only + - * / and
-comparisons are used, and a value never depends on later bars.
+square roots are used, and a value never depends on later bars.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,26 +15,50 @@ import talib
 from backproof.engine.bars import RunBars
 
 FloatArray = npt.NDArray[np.float64]
+Field = Literal["open", "high", "low", "close"]
 
 
 def sma(bars: RunBars, period: int) -> FloatArray:
     """Mean of the last `period` closes."""
-    return _own_bars(bars, bars.panel.close, period, lambda close: talib.SMA(close, period))
+    return _line(bars, "close", period, ("sma", period), lambda close: talib.SMA(close, period))
+
+
+def ema(bars: RunBars, period: int) -> FloatArray:
+    """Exponential mean of the closes, factor 2 / (period + 1), seeded by the plain mean of the first `period`."""
+    return _line(bars, "close", period, ("ema", period), lambda close: talib.EMA(close, period))
+
+
+def macd(bars: RunBars, fast: int, slow: int, signal_period: int) -> tuple[FloatArray, FloatArray]:
+    """EMA(fast) - EMA(slow) of the close, and its EMA, the signal line; both defined from the same bar on."""
+    lines = _lines(
+        *(bars, "close", slow + signal_period - 1, ("macd", fast, slow, signal_period), 2),
+        lambda close: talib.MACD(close, fast, slow, signal_period)[:2],
+    )
+    return lines[0], lines[1]
+
+
+def bollinger(bars: RunBars, period: int, width: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Upper band, mean and lower band of the close: `width` population standard deviations to each side."""
+    lines = _lines(
+        *(bars, "close", period, ("bollinger", period, width), 3),
+        lambda close: talib.BBANDS(close, period, width, width),
+    )
+    return lines[0], lines[1], lines[2]
 
 
 def rsi(bars: RunBars, period: int) -> FloatArray:
     """Wilder's RSI of the close, 0 to 100, seeded by the plain mean of the first `period` moves."""
-    return _own_bars(bars, bars.panel.close, period + 1, lambda close: talib.RSI(close, period))
+    return _line(bars, "close", period + 1, ("rsi", period), lambda close: talib.RSI(close, period))
 
 
 def highest_before(bars: RunBars, period: int) -> FloatArray:
     """Highest high of the `period` bars before each bar, the bar itself excluded."""
-    return _own_bars(bars, bars.panel.high, period + 1, lambda high: _before(high, period, talib.MAX))
+    return _line(bars, "high", period + 1, ("highest", period), lambda high: _before(high, period, talib.MAX))
 
 
 def lowest_before(bars: RunBars, period: int) -> FloatArray:
     """Lowest low of the `period` bars before each bar, the bar itself excluded."""
-    return _own_bars(bars, bars.panel.low, period + 1, lambda low: _before(low, period, talib.MIN))
+    return _line(bars, "low", period + 1, ("lowest", period), lambda low: _before(low, period, talib.MIN))
 
 
 def _before(values: FloatArray, period: int, extreme: Callable[[FloatArray, int], FloatArray]) -> FloatArray:
@@ -43,13 +68,40 @@ def _before(values: FloatArray, period: int, extreme: Callable[[FloatArray, int]
     return result
 
 
-def _own_bars(bars: RunBars, values: FloatArray, least: int, compute: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """`compute` on each symbol's own bars, scattered back; symbols with fewer than `least` bars stay NaN."""
-    result = np.empty((values.shape[0], bars.stop))
-    for n in range(values.shape[0]):
-        own = bars.own(n)
-        mine = values[n, own]
-        if len(mine) != bars.stop:
-            result[n] = np.nan
-        result[n, own] = compute(mine) if len(mine) >= least else np.nan
-    return result
+def _line(
+    bars: RunBars, field: Field, least: int, key: Hashable, compute: Callable[[FloatArray], FloatArray]
+) -> FloatArray:
+    """One line, [N, T]; see `_lines`."""
+    line: FloatArray = _lines(bars, field, least, key, 1, lambda own: (compute(own),))[0]
+    return line
+
+
+def _lines(
+    bars: RunBars,
+    field: Field,
+    least: int,
+    key: Hashable,
+    count: int,
+    compute: Callable[[FloatArray], Sequence[FloatArray]],
+) -> FloatArray:
+    """[count, N, T]: the lines that `compute` makes of a price of each symbol's own bars, scattered back.
+
+    least: symbols with fewer bars stay NaN; key: names the lines where `bars` remembers them
+    """
+
+    def make() -> FloatArray:
+        values: FloatArray = getattr(bars.panel.adjusted, field)
+        result = np.empty((count, values.shape[0], bars.stop))
+        for n in range(values.shape[0]):
+            own = bars.own(n)
+            mine = values[n, own]
+            if len(mine) != bars.stop:
+                result[:, n] = np.nan
+            if len(mine) < least:
+                result[:, n, own] = np.nan
+                continue
+            for line, computed in enumerate(compute(mine)):
+                result[line, n, own] = computed
+        return result
+
+    return make() if bars.memory is None else bars.memory.get(key, make)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backproof.engine import statistics as s
+from backproof.engine.calendar import WEEKS
 
 FloatArray = npt.NDArray[np.float64]
 Metrics: TypeAlias = dict[str, float | int | None]
@@ -19,11 +20,11 @@ TINY = 1e-12  # a denominator below this is rounding noise: the ratio is undefin
 DAYS_PER_YEAR = 365.25
 
 
-def periods_per_year(timeframe: str, given: float | None) -> float:
-    """A: bars per year that ratios are annualised with; 252 exchange days, 52 weeks."""
+def periods_per_year(timeframe: str, days_per_year: float, given: float | None) -> float:
+    """A, that ratios are annualised with: the calendar's days (also for intraday bars), or 52 weeks."""
     if given is not None:
         return given
-    return 52.0 if timeframe == "1w" else 252.0
+    return WEEKS if timeframe == "1w" else days_per_year
 
 
 def period_rate(annual: float, periods: float) -> float:
@@ -34,7 +35,8 @@ def period_rate(annual: float, periods: float) -> float:
 def headline(
     moments: FloatArray, totals: FloatArray, last_equity: float, capital: float, bars: int, days: int, periods: float
 ) -> Metrics:
-    """moments: curve_moments; totals: round_trips; days: calendar days from the first to the last bar; periods: A."""
+    """moments: curve_moments; totals: trade_totals; bars: N, values whose returns count (bars, or days of intraday
+    bars); days: calendar days from the first to the last bar; periods: A."""
     m, n = moments.tolist(), totals.tolist()
     growth = last_equity / capital
     root = math.sqrt(periods)
@@ -65,10 +67,66 @@ def headline(
     )
 
 
+def headline_columns(
+    rows: FloatArray, capital: FloatArray, bars: int, days: int, periods: FloatArray
+) -> dict[str, FloatArray]:
+    """`headline` of many runs over the same bars, by name; NaN stands for None.
+
+    rows: float64 [K, ROW_SIZE] of `rows`: moments, totals, last equity; capital, periods: one per run
+    """
+    m, n, last = rows[:, : s.CURVE_SIZE], rows[:, s.CURVE_SIZE :], rows[:, -1]
+    growth = last / capital
+    root = np.sqrt(periods)
+    closed = n[:, s.TOTAL_CLOSED]
+    some, more = np.full(len(rows), bars > 1), np.full(len(rows), bars > 2)
+    annual = _powers(growth, periods / (bars - 1) if bars > 1 else None)
+    drawdown, mean = m[:, s.MAX_DRAWDOWN], m[:, s.MEAN_EXCESS] * root
+    mean_equity = m[:, s.MEAN_EQUITY]
+    years = (bars - 1) / periods
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        columns = {
+            "total_return": growth - 1.0,
+            "annual_return": annual,
+            "cagr": _powers(growth, np.full(len(rows), DAYS_PER_YEAR / days) if days else None),
+            "volatility": np.where(more, m[:, s.STD] * root, np.nan),
+            "sharpe": np.where(more & (m[:, s.STD] >= TINY), mean / m[:, s.STD], np.nan),
+            "sortino": np.where(some & (m[:, s.DOWNSIDE] >= TINY), mean / m[:, s.DOWNSIDE], np.nan),
+            "max_drawdown": drawdown.copy(),
+            "calmar": np.where(drawdown <= -TINY, annual / -drawdown, np.nan),
+            "exposure": m[:, s.MEAN_EXPOSURE].copy(),
+            "time_in_market": m[:, s.IN_MARKET].copy(),
+            "turnover": np.where(some & (mean_equity >= TINY), n[:, s.TOTAL_NOTIONAL] / mean_equity / years, np.nan),
+            "trades": closed.copy(),
+            "win_rate": np.where(closed > 0.0, n[:, s.TOTAL_WINS] / closed, np.nan),
+            "profit_factor": np.where(n[:, s.TOTAL_LOSSES] >= TINY, n[:, s.TOTAL_GAINS] / n[:, s.TOTAL_LOSSES], np.nan),
+            "expectancy": np.where(closed > 0.0, n[:, s.TOTAL_RETURNS] / closed, np.nan),
+            "costs_paid": n[:, s.TOTAL_COSTS].copy(),
+        }
+    for values in columns.values():
+        values[~np.isfinite(values)] = np.nan
+    return columns
+
+
+def _powers(growth: FloatArray, exponents: FloatArray | None) -> FloatArray:
+    """growth^exponent - 1 one by one, since numpy's powers differ in the last bit between processors."""
+    if exponents is None:
+        return np.full(len(growth), np.nan)
+    pairs = zip(growth.tolist(), exponents.tolist(), strict=True)
+    values = [_power(base, exponent) for base, exponent in pairs]
+    return np.array([math.nan if value is None else value for value in values])
+
+
 def versus(
-    values: FloatArray, last_benchmark: float, capital: float, bars: int, risk_free: float, periods: float
+    values: FloatArray,
+    overlap: int,
+    last_benchmark: float,
+    capital: float,
+    bars: int,
+    risk_free: float,
+    periods: float,
 ) -> Metrics:
-    """values: against_benchmark; last_benchmark: the end of the benchmark's curve; risk_free: per bar."""
+    """values: against_benchmark; overlap: bars on which the benchmark has a price; last_benchmark: the end of its
+    curve; bars: N, values whose returns count; risk_free: per period."""
     v = values.tolist()
     some, more = bars > 1, bars > 2
     beta = v[s.VERSUS_BETA_TOP] / v[s.VERSUS_VARIANCE] if some and v[s.VERSUS_VARIANCE] >= TINY else None
@@ -76,7 +134,6 @@ def versus(
     if beta is not None:
         mean = v[s.VERSUS_RETURN] - risk_free - beta * (v[s.VERSUS_BENCHMARK] - risk_free)
         alpha = _power(1.0 + mean, periods)
-    known = bool(v[s.VERSUS_OVERLAP])
     deviation = v[s.VERSUS_ACTIVE_STD]
     return _finite(
         {
@@ -87,8 +144,8 @@ def versus(
             "information_ratio": (
                 v[s.VERSUS_ACTIVE_MEAN] / deviation * math.sqrt(periods) if more and deviation >= TINY else None
             ),
-            "benchmark_return": last_benchmark / capital - 1.0 if known else None,
-            "overlap": int(v[s.VERSUS_OVERLAP]),
+            "benchmark_return": last_benchmark / capital - 1.0 if overlap else None,
+            "overlap": overlap,
         }
     )
 

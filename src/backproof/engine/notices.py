@@ -6,9 +6,12 @@ import numpy.typing as npt
 from backproof.domain.backtest import Notice
 from backproof.domain.config import BacktestConfig
 from backproof.engine.bars import RunBars
-from backproof.engine.layout import BY_DELISTING, DROPPED, KEY_REASON, KEY_SYMBOL
+from backproof.engine.frames import unexplained
+from backproof.engine.layout import BY_DELISTING, BY_MARGIN, DROPPED, EXPIRED, KEY_BAR, KEY_REASON, KEY_SYMBOL
 
 FEW_TRADES = 30
+LONG_GAP_DAYS = 10  # no exchange closes longer for holidays
+SURVIVORS, SURVIVOR_YEARS = 5, 3
 _NAMED = 5  # symbols listed by name in a message; the details hold all
 
 IntArray = npt.NDArray[np.int64]
@@ -44,7 +47,7 @@ def fictitious_units(config: BacktestConfig, run: RunBars) -> Notice | None:
         or costs.commission_fixed
         or costs.commission_min
     )
-    if not counted or not run.panel.adjusted:
+    if not counted or config.execution.price_mode == "raw" or not run.panel.is_adjusted:
         return None
     return Notice(
         code="fictitious_units",
@@ -73,7 +76,86 @@ def not_traded(run: RunBars) -> Notice | None:
 def _no_bar(run: RunBars, n: int) -> bool:
     if panel_is_whole := run.panel.counts[n] == run.panel.lasts[n] - run.panel.firsts[n] + 1:
         return not panel_is_whole
-    return bool(np.isnan(run.panel.close[n, run.first : run.stop]).all())
+    return bool(np.isnan(run.panel.adjusted.close[n, run.first : run.stop]).all())
+
+
+def gaps(run: RunBars) -> Notice | None:
+    """Symbols that miss bars others have, and days on which nothing has one."""
+    panel = run.panel
+    missing = {}
+    for n in np.flatnonzero(panel.counts != panel.lasts - panel.firsts + 1):
+        first, last = max(panel.firsts[n], run.first), min(panel.lasts[n] + 1, run.stop)
+        if holes := int(np.isnan(panel.adjusted.close[n, first:last]).sum()):
+            missing[run.symbols[n]] = holes
+    days = run.days[run.first : run.stop]
+    steps = np.diff(days).astype(np.int64)
+    long = np.flatnonzero(steps > LONG_GAP_DAYS)
+    if not missing and not len(long):
+        return None
+    parts = []
+    if missing:
+        parts.append(f"{sum(missing.values())} bars are missing in {_names(list(missing))}")
+    if len(long):
+        worst = long[np.argmax(steps[long])]
+        parts.append(
+            f"no bar at all for more than {LONG_GAP_DAYS} days, {len(long)} times (longest from {days[worst]} "
+            f"to {days[worst + 1]})"
+        )
+    return Notice(
+        code="gaps",
+        message="gaps in the data: " + " and ".join(parts),
+        details={"missing": missing, "long_gaps": [[str(days[i]), str(days[i + 1])] for i in long[:100]]},
+    )
+
+
+def events_disagree(config: BacktestConfig, run: RunBars) -> Notice | None:
+    """Raw mode stands on splits and dividends; stored adjusted closes say when some are missing."""
+    if config.execution.price_mode != "raw":
+        return None
+    found = [one.symbol for one in run.panel.series if unexplained(one) > 1e-3]
+    if not found:
+        return None
+    return Notice(
+        code="events_disagree",
+        message="adj_close moves where no split or dividend is given, so raw prices may miss some of them: "
+        f"{_names(found)}",
+        details={"symbols": found},
+    )
+
+
+def survivors(run: RunBars) -> Notice | None:
+    """Many symbols over years, and not one of them ended: probably chosen because they survived."""
+    years = int(run.days[-1].astype("datetime64[D]").astype(int) - run.days[run.first].astype(int)) / 365.25
+    if len(run.symbols) < SURVIVORS or years < SURVIVOR_YEARS or (run.ended >= 0).any():
+        return None
+    return Notice(
+        code="survivorship",
+        message=f"all {len(run.symbols)} symbols still trade at the end: a list chosen with hindsight flatters results",
+    )
+
+
+def expired_entries(orders: IntArray, symbols: tuple[str, ...]) -> Notice | None:
+    expired = {symbols[n]: int(orders[EXPIRED, n]) for n in np.flatnonzero(orders[EXPIRED])}
+    if not expired:
+        return None
+    total = sum(expired.values())
+    return Notice(
+        code="expired_entries",
+        message=f"{total} limit or stop {'entry was' if total == 1 else 'entries were'} not reached and expired: "
+        f"{_names(list(expired))}",
+        details={"symbols": expired},
+    )
+
+
+def margin_calls(keys: IntArray) -> Notice | None:
+    bars = np.unique(keys[keys[:, KEY_REASON] == BY_MARGIN, KEY_BAR])
+    if not len(bars):
+        return None
+    return Notice(
+        code="margin_call",
+        message=f"{len(bars)} margin {'call' if len(bars) == 1 else 'calls'}: positions were reduced at the close",
+        details={"bars": bars[:100].tolist()},
+    )
 
 
 def dropped_entries(orders: IntArray, symbols: tuple[str, ...]) -> Notice | None:

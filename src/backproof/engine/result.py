@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from backproof.domain.backtest import Notice
 from backproof.domain.config import BacktestConfig
+from backproof.engine import analysis, layout, notices, statistics, tables
 from backproof.engine import fingerprint as identity
-from backproof.engine import layout, notices, statistics
-from backproof.engine.bars import content_hash
+from backproof.engine.calendar import last_of_each
 from backproof.engine.metrics import Metrics, headline, reasons, versus
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 DateArray = npt.NDArray[np.datetime64]
 Records = npt.NDArray[np.void]
-TableName = Literal["equity", "fills", "trades"]
+TableName = Literal["equity", "fills", "trades", "events"]
 
 
 class Result:
     """What a run did over its T bars and N symbols. Money in the account currency, rates as fractions.
 
-    dates:  datetime64 [T]
+    dates:  datetime64 [T]; of bars within a day their start, in UTC
     equity: float64 [T], cash plus the value of all positions at the close
     cash:   float64 [T]
     gross:  float64 [T], sum of the absolute values of all positions
@@ -41,11 +41,11 @@ class Result:
 
     def __init__(self, simulation: "Simulation") -> None:
         self._run = simulation.run
-        self._simulation_state = simulation.state.copy()
-        self._orders = simulation.orders.copy()
+        self._state, self._orders = simulation.state.copy(), simulation.orders.copy()
         self._params = simulation.params
         self._strategy = simulation.strategy_type
         self._bars = simulation.bars
+        self._market = simulation.market
         self.config: BacktestConfig = simulation.config
         self.periods_per_year = simulation.periods_per_year
         self._risk_free = simulation.risk_free
@@ -53,158 +53,163 @@ class Result:
         count = simulation.position
         self.complete = count == simulation.total_bars
         self.insolvent = bool(simulation.counters[layout.INSOLVENT])
-        fills = simulation.fills_so_far
+        used = simulation.ledger_rows
         # views are enough: a simulation that goes on writes behind them and never changes what is there
-        self._path = path = simulation.path
-        self._fill_keys = simulation.fill_keys[:fills]
-        self._fill_values = simulation.fill_values[:fills]
+        path = simulation.path
+        self._keys, self._values = simulation.keys[:used], simulation.values[:used]
         self.dates: DateArray = simulation.dates[:count]
         self.equity: FloatArray = path[layout.PATH_EQUITY, :count]
         self.cash: FloatArray = path[layout.PATH_CASH, :count]
         self.gross: FloatArray = path[layout.PATH_GROSS, :count]
         self._by_weight = bool(simulation.choices[layout.BY_WEIGHT])
-        self._measure(count, fills)
+        self._by_day = simulation.by_day
+        self._measure()
 
-    def _measure(self, count: int, fills: int) -> None:
-        config = self.config
-        capital = config.initial_capital
-        rate = self._risk_free
-        moments = np.empty(statistics.CURVE_SIZE)
-        returns = np.empty(max(count, 1))
-        statistics.curve_moments(self._path, count, capital, rate, returns, moments)
-        size = fills + len(self.symbols)
-        self._trip_keys = np.zeros((size, statistics.TRIP_KEYS), dtype=np.int64)
-        self._trip_values = np.empty((size, statistics.TRIP_VALUES))
-        totals = np.empty(statistics.TOTAL_SIZE)
-        trips = statistics.round_trips(
-            self._fill_keys,
-            self._fill_values,
-            fills,
-            self._simulation_state,
-            self._trip_keys,
-            self._trip_values,
-            totals,
+    def _measure(self) -> None:
+        capital, rate = self.config.initial_capital, self._risk_free
+        count = len(self.dates)
+        periods = self.equity[self._period_ends] if self._by_day else self.equity
+        moments, totals = np.empty(statistics.CURVE_SIZE), np.empty(statistics.TOTAL_SIZE)
+        returns, scratch = np.empty(max(len(periods), 1)), np.empty(max(count, 1))
+        statistics.curve_moments(
+            self.equity, self.gross, count, periods, len(periods), capital, rate, returns, scratch, moments
         )
-        self._trip_keys, self._trip_values = self._trip_keys[:trips], self._trip_values[:trips]
+        self.returns = returns[1 : len(periods)]
+        statistics.trade_totals(self._keys, self._values, len(self._keys), np.empty((3, len(self.symbols))), totals)
         last = float(self.equity[-1]) if count else capital
-        days = int((self.dates[-1] - self.dates[0]) / np.timedelta64(1, "D")) if count else 0
-        self.metrics: Metrics = headline(moments, totals, last, capital, count, days, self.periods_per_year)
+        span = self._run.days[self._run.first : self._run.first + count]
+        days = int((span[-1] - span[0]).astype(np.int64)) if count else 0
+        self.metrics: Metrics = headline(moments, totals, last, capital, len(periods), days, self.periods_per_year)
         self.benchmark: FloatArray | None = None
         self.benchmark_metrics: Metrics | None = None
-        if config.benchmark is not None:
-            closes = self._run.panel.aligned_close(self._bars, config.benchmark)
-            self.benchmark = np.empty(count)
-            values = np.empty(statistics.VERSUS_SIZE)
-            statistics.against_benchmark(returns, count, closes, self._run.first, capital, self.benchmark, values)
-            end = float(self.benchmark[-1]) if count else capital
-            self.benchmark_metrics = versus(values, end, capital, count, rate, self.periods_per_year)
+        if self.config.benchmark is not None:
+            self._measure_benchmark(self.config.benchmark, returns, len(periods), scratch)
+
+    def _measure_benchmark(self, symbol: str, returns: FloatArray, size: int, others: FloatArray) -> None:
+        capital, count = self.config.initial_capital, len(self.dates)
+        closes = self._run.panel.aligned_close(self._bars, symbol)
+        self.benchmark = np.empty(count)
+        overlap = statistics.follow_benchmark(closes, self._run.first, count, capital, self.benchmark, others)
+        if self._by_day:
+            curve = self.benchmark[self._period_ends]
+            others = np.zeros(max(size, 1))
+            others[1:] = curve[1:] / curve[:-1] - 1.0
+        values = np.empty(statistics.VERSUS_SIZE)
+        statistics.against_benchmark(returns, others, size, values)
+        end = float(self.benchmark[-1]) if count else capital
+        self.benchmark_metrics = versus(values, overlap, end, capital, size, self._risk_free, self.periods_per_year)
+
+    @cached_property
+    def _period_ends(self) -> IntArray:
+        """Bars whose values give the returns of intraday runs: the last one of every day."""
+        return last_of_each(self._run.days[self._run.first : self._run.first + len(self.dates)])
 
     def __repr__(self) -> str:
         total = self.metrics["total_return"]
         shown = "no bars" if total is None else f"{len(self.dates)} bars, total return {total:.2%}"
-        return f"Result({self.config.name!r}: {shown}, {len(self._fill_keys)} fills)"
+        return f"Result({self.config.name!r}: {shown}, {len(self.fills)} fills)"
 
     @cached_property
     def null_reasons(self) -> dict[str, str]:
         """Why a metric is None, by name, one sentence each."""
         growth = float(self.equity[-1]) / self.config.initial_capital if len(self.equity) else 1.0
-        return reasons(self.metrics, self.benchmark_metrics, len(self.dates), growth)
+        return reasons(self.metrics, self.benchmark_metrics, len(self.returns) + 1 if len(self.dates) else 0, growth)
+
+    @cached_property
+    def full_metrics(self) -> Metrics:
+        """Everything else that is measured of the curve and its trades; None where undefined. See METRIC_NOTES."""
+        return self._full[0]
+
+    @cached_property
+    def full_null_reasons(self) -> dict[str, str]:
+        """Why one of the full metrics is None."""
+        return self._full[1]
+
+    @cached_property
+    def _full(self) -> tuple[Metrics, dict[str, str]]:
+        return analysis.full_metrics(
+            returns=self.returns,
+            equity=self.equity,
+            capital=self.config.initial_capital,
+            gross=self.gross,
+            dates=self.dates,
+            risk_free=self._risk_free,
+            periods=self.periods_per_year,
+            trades=self.trades,
+        )
+
+    @cached_property
+    def drawdowns(self) -> Records:
+        """The ten deepest falls from a peak; see `analysis.drawdown_table`."""
+        return analysis.drawdown_table(self.equity, self.dates, self.config.initial_capital)
 
     @cached_property
     def fills(self) -> Records:
         """Every fill in the order of execution.
 
         bar (of the run, from 0), date, symbol, side (buy | sell), shares (> 0), price (slipped), commission,
-        reason (entry | signal | rebalance | delisted | insolvent)
+        reason (entry | signal | rebalance | stop_loss | trailing_stop | take_profit | dividend | margin_call |
+        delisted | insolvent), order (market | limit | stop), at (open | inside | close: when in the bar)
         """
-        keys, values = self._fill_keys, self._fill_values
-        width = max(map(len, self.symbols))
-        records = np.empty(
-            len(keys),
-            dtype=[
-                ("bar", np.int64),
-                ("date", self.dates.dtype),
-                ("symbol", f"U{width}"),
-                ("side", "U4"),
-                ("shares", np.float64),
-                ("price", np.float64),
-                ("commission", np.float64),
-                ("reason", "U10"),
-            ],
-        )
-        shares = values[:, layout.VALUE_SHARES]
-        records["bar"] = keys[:, layout.KEY_BAR]
-        records["date"] = self.dates[keys[:, layout.KEY_BAR]]
-        records["symbol"] = np.array(self.symbols)[keys[:, layout.KEY_SYMBOL]]
-        records["side"] = np.where(shares > 0.0, "buy", "sell")
-        records["shares"] = np.abs(shares)
-        records["price"] = values[:, layout.VALUE_PRICE]
-        records["commission"] = values[:, layout.VALUE_COMMISSION]
-        records["reason"] = np.array(layout.REASONS)[keys[:, layout.KEY_REASON]]
-        return records
+        return tables.fill_records(self._keys, self._values, self.dates, self.symbols)
+
+    @cached_property
+    def events(self) -> Records:
+        """What changed the account and was no fill, in order: raw mode's splits and dividends, and borrow paid.
+
+        bar, date, symbol, kind (split | dividend | borrow), value (the ratio, or the cash per share), shares (change of
+        the position), cash (received; cash in lieu of a fraction of a share with a split). Borrow is listed when the
+        position changes, for all the days since it changed before.
+        """
+        return tables.event_records(self._keys, self._values, self.dates, self.symbols)
 
     @cached_property
     def trades(self) -> Records:
         """Round trips from flat to flat in the order they closed, then the ones still open.
 
         symbol, side (long | short), entry_date, exit_date (NaT while open), entry_price and exit_price (averages of
-        openings and closings; of an open trade the last close), shares (opened), profit (net of costs; of an open trade
-        at the last close), return (profit / notional of the openings), costs (commissions), bars (from the first to the
-        last fill), reason (of the last fill, or open)
+        openings and closings; of an open trade the last close; NaN where a split left no share), shares (opened),
+        profit (net of costs, with income; of an open trade at the last close), return (profit / notional of the
+        openings), costs (commissions), income (dividends received or paid, cash in lieu, borrow), mae and mfe (worst
+        and best price against the average cost, fractions), bars (from the first to the last fill), reason (of the last
+        fill, or open)
         """
-        keys, values = self._trip_keys, self._trip_values
-        width = max(map(len, self.symbols))
-        records = np.empty(
-            len(keys),
-            dtype=[
-                ("symbol", f"U{width}"),
-                ("side", "U5"),
-                ("entry_date", self.dates.dtype),
-                ("exit_date", self.dates.dtype),
-                ("entry_price", np.float64),
-                ("exit_price", np.float64),
-                ("shares", np.float64),
-                ("profit", np.float64),
-                ("return", np.float64),
-                ("costs", np.float64),
-                ("bars", np.int64),
-                ("reason", "U10"),
-            ],
+        size = len(self._keys) + len(self.symbols)
+        keys = np.zeros((size, statistics.TRIP_KEYS), dtype=np.int64)
+        values = np.zeros((size, statistics.TRIP_VALUES))
+        first = self._run.first
+        market, stop = self._market, first + len(self.dates)
+        trips = statistics.round_trips(
+            self._keys,
+            self._values,
+            len(self._keys),
+            market.high,
+            market.low,
+            market.marks,
+            first,
+            stop,
+            np.zeros((len(self.symbols), statistics.TRIP_KEYS + 1), dtype=np.int64),
+            np.zeros((len(self.symbols), statistics.TRIP_VALUES + 2)),
+            keys,
+            values,
         )
-        is_open = keys[:, statistics.TRIP_OPEN] == 1
-        last = np.where(is_open, len(self.dates) - 1, keys[:, statistics.TRIP_EXIT])
-        records["symbol"] = np.array(self.symbols)[keys[:, statistics.TRIP_SYMBOL]]
-        records["side"] = np.where(keys[:, statistics.TRIP_SIDE] > 0, "long", "short")
-        records["entry_date"] = self.dates[keys[:, statistics.TRIP_ENTRY]]
-        records["exit_date"] = np.where(is_open, np.datetime64("NaT"), self.dates[last])
-        bought, shares = values[:, statistics.TRIP_BOUGHT], values[:, statistics.TRIP_SHARES]
-        closed = values[:, statistics.TRIP_CLOSED]
-        marks = self._simulation_state[layout.MARK][keys[:, statistics.TRIP_SYMBOL]]
-        records["entry_price"] = bought / shares
-        records["exit_price"] = np.where(
-            is_open, marks, values[:, statistics.TRIP_SOLD] / np.where(closed > 0.0, closed, 1.0)
-        )
-        records["shares"] = shares
-        records["profit"] = values[:, statistics.TRIP_PROFIT]
-        records["return"] = values[:, statistics.TRIP_PROFIT] / bought
-        records["costs"] = values[:, statistics.TRIP_COSTS]
-        records["bars"] = last - keys[:, statistics.TRIP_ENTRY]
-        records["reason"] = np.where(is_open, "open", np.array(layout.REASONS)[keys[:, statistics.TRIP_REASON]])
-        return records
+        keys, values = keys[:trips], values[:trips]
+        owed = self._state[layout.BORROWED][keys[:, statistics.TRIP_SYMBOL]] * keys[:, statistics.TRIP_OPEN]
+        values[:, statistics.TRIP_PROFIT] -= owed
+        values[:, statistics.TRIP_INCOME] -= owed
+        marks = market.marks[:, max(stop - 1, 0)]
+        return tables.trade_records(keys, values, self.dates, self.symbols, marks)
+
+    @cached_property
+    def costs(self) -> dict[str, float]:
+        """Money: commission, slippage and borrow paid; dividends received (or paid by shorts) and cash_in_lieu."""
+        slippage = self.config.costs.slippage_bps / 10_000.0
+        return tables.costs(self._keys, self._values, slippage, float(self._state[layout.BORROWED].sum()))
 
     @cached_property
     def positions(self) -> FloatArray:
-        """Signed shares held at each close: [T, N], symbols in the configuration's order; rebuilt from the fills."""
-        held = np.zeros((len(self.dates), len(self.symbols)))
-        keys, shares = self._fill_keys, self._fill_values[:, layout.VALUE_SHARES]
-        for n in range(len(self.symbols)):
-            mine = keys[:, layout.KEY_SYMBOL] == n
-            if mine.any():
-                bars = keys[mine, layout.KEY_BAR]
-                after = np.cumsum(shares[mine])
-                place = np.searchsorted(bars, np.arange(len(self.dates)), side="right")
-                held[:, n] = np.concatenate([[0.0], after])[place]
-        return held
+        """Signed shares held at each close: [T, N], symbols in the configuration's order; rebuilt from the ledger."""
+        return tables.held_shares(self._keys, self._values, len(self.dates), len(self.symbols))
 
     @cached_property
     def notices(self) -> list[Notice]:
@@ -216,8 +221,13 @@ class Result:
             notices.fictitious_units(self.config, self._run),
             notices.sizing_ignored(self.config, self._by_weight),
             notices.not_traded(self._run),
+            notices.gaps(self._run),
+            notices.events_disagree(self.config, self._run),
+            notices.survivors(self._run),
             notices.dropped_entries(self._orders, self.symbols),
-            notices.delisted(self._fill_keys, self.symbols),
+            notices.expired_entries(self._orders, self.symbols),
+            notices.margin_calls(self._keys),
+            notices.delisted(self._keys, self.symbols),
             notices.insolvent(self._insolvency_date()) if self.insolvent else None,
             notices.few_trades(int(self.metrics["trades"] or 0), baseline),
         ]
@@ -232,36 +242,24 @@ class Result:
 
     @cached_property
     def _identity(self) -> dict[str, str]:
-        strategy = self._strategy
-        config = identity.config_hash(identity.canonical_config(self.config, self._params))
-        data = content_hash(self._bars, self._run, self.config.benchmark)
-        code = identity.code_hash(strategy) if strategy else "given decisions"
-        parts: dict[str, str | int] = {
-            "config": config,
-            "data": data,
-            "strategy": strategy.name if strategy else self.config.strategy_type,
-            "strategy_version": strategy.version if strategy else "",
-            "strategy_code": code,
-            "engine_semantics": identity.ENGINE_SEMANTICS,
-        }
-        return {"config": config, "data": data, "code": code, "fingerprint": identity.fingerprint(parts)}
+        return identity.identify(self.config, self._params, self._strategy, self._bars, self._run)
 
     def manifest(self) -> dict[str, Any]:
         """Everything needed to say later what this result was made of, JSON-plain."""
-        strategy = self._strategy
+        strategy, parts = self._strategy, self._identity
         return {
-            "fingerprint": self._identity["fingerprint"],
+            "fingerprint": parts["fingerprint"],
             "config": identity.canonical_config(self.config, self._params),
-            "config_hash": self._identity["config"],
-            "data_hash": self._identity["data"],
+            "config_hash": parts["config"],
+            "data_hash": parts["data"],
             "strategy": {
                 "name": strategy.name if strategy else self.config.strategy_type,
                 "version": strategy.version if strategy else None,
-                "code_hash": self._identity["code"],
+                "code_hash": parts["code"],
             },
             "engine_semantics": identity.ENGINE_SEMANTICS,
             "equity_hash": identity.array_hash(self.equity),
-            "fills_hash": identity.array_hash(self._fill_keys, self._fill_values),
+            "fills_hash": identity.array_hash(self._keys, self._values),
             "bars": len(self.dates),
             "first_date": str(self.dates[0]) if len(self.dates) else None,
             "last_date": str(self.dates[-1]) if len(self.dates) else None,
@@ -271,12 +269,12 @@ class Result:
         }
 
     def to_tables(self) -> dict[str, dict[str, npt.NDArray[Any]]]:
-        """Columns by table: "equity" (date, equity, cash, gross, benchmark), "fills", "trades"."""
+        """Columns by table: "equity" (date, equity, cash, gross, benchmark), "fills", "trades", "events"."""
         equity = {"date": self.dates, "equity": self.equity, "cash": self.cash, "gross": self.gross}
         if self.benchmark is not None:
             equity["benchmark"] = self.benchmark
         tables: dict[str, dict[str, npt.NDArray[Any]]] = {"equity": equity}
-        for name, records in (("fills", self.fills), ("trades", self.trades)):
+        for name, records in (("fills", self.fills), ("trades", self.trades), ("events", self.events)):
             tables[name] = {column: np.ascontiguousarray(records[column]) for column in records.dtype.names or ()}
         return tables
 

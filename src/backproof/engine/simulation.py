@@ -2,25 +2,26 @@
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
 from backproof.domain.config import BacktestConfig, parse_config
-from backproof.engine import layout
-from backproof.engine.bars import Bars, Panel, RunBars
+from backproof.engine import checkpoint, layout
+from backproof.engine.bars import Bars, RunBars
 from backproof.engine.decisions import Decisions, Signals, Weights, checked
-from backproof.engine.fingerprint import ENGINE_SEMANTICS
+from backproof.engine.fingerprint import ENGINE_SEMANTICS, identify
 from backproof.engine.kernel import advance
 from backproof.engine.metrics import period_rate, periods_per_year
 from backproof.engine.result import Result
+from backproof.engine.setup import market_of, rules_of, run_of
 from backproof.engine.strategies import (
     SignalStrategy,
     Strategy,
     WeightStrategy,
     check_config,
-    check_features,
     find_strategy,
 )
 from backproof.errors import BackproofError, DataError, InvalidInput, StrategyError
@@ -30,16 +31,11 @@ __all__ = ["ENGINE_SEMANTICS", "Result", "Simulation", "simulate"]
 FloatArray = npt.NDArray[np.float64]
 DateArray = npt.NDArray[np.datetime64]
 
-_FILL_AT = {"next_open": layout.NEXT_OPEN, "next_close": layout.NEXT_CLOSE, "same_close": layout.SAME_CLOSE}
-_SIZING = {
-    "percent_equity": layout.PERCENT_EQUITY,
-    "fixed_shares": layout.FIXED_SHARES,
-    "fixed_cash": layout.FIXED_CASH,
-}
 _NO_SIGNALS = np.zeros((1, 1), dtype=np.uint8)
 _NO_WEIGHTS_AT = np.zeros(0, dtype=np.int64)
 _NO_WEIGHTS = np.zeros((0, 1))
-_FIRST_FILLS = 512  # room for fills at the start; it grows as needed
+_NO_LEVELS = np.zeros((1, 1))
+_FIRST_ROWS = 512  # room in the ledger at the start; it grows as needed
 
 
 def simulate(config: Mapping[str, object] | BacktestConfig, bars: Bars, *, with_fingerprint: bool = False) -> Result:
@@ -63,8 +59,8 @@ def simulate(config: Mapping[str, object] | BacktestConfig, bars: Bars, *, with_
         )
         result.metrics["sharpe"], result.equity, result.trades
 
-    Raises InvalidInput (every wrong field named by a JSON pointer; code `not_yet` for what is still to come), DataError
-    when the bars cannot serve this run, StrategyError when the strategy answers wrongly.
+    Raises InvalidInput (every wrong field named by a JSON pointer), DataError when the bars cannot serve this run,
+    StrategyError when the strategy answers wrongly.
     """
     simulation = Simulation(parse_config(config), bars)
     simulation.prepare()
@@ -79,9 +75,9 @@ class Simulation:
     """A run that can be stepped: `prepare` once, then `advance` over any ranges of bars; the result is the same bits.
 
     total_bars: bars of the run; position: bars simulated so far; dates: datetime64 [total_bars]
-    periods_per_year: A; risk_free: the rate of one bar
+    periods_per_year: A; risk_free: the rate of one period; by_day: returns are those of days, not of bars
     state, orders, account, counters: all that a later bar needs to know of the earlier ones (see `layout`)
-    path: float64 [PATH_ROWS, total_bars], what was recorded up to `position`
+    path: float64 [PATH_ROWS, total_bars], what was recorded up to `position`; keys, values: the ledger
     """
 
     def __init__(
@@ -96,16 +92,16 @@ class Simulation:
         if decide is None:
             self.params = check_config(config)
             self.strategy_type = find_strategy(config.strategy_type)
-        else:
-            check_features(config)
-        self.periods_per_year = periods_per_year(config.timeframe, config.periods_per_year)
+        panel = bars.panel(config.symbols)
+        self.run = run_of(config, bars, panel)
+        self.market, self.actions = market_of(config, panel)
+        self.by_day = panel.intraday and config.periods_per_year is None
+        self.periods_per_year = periods_per_year(config.timeframe, bars.calendar.days_per_year, config.periods_per_year)
         try:
             self.risk_free = period_rate(config.risk_free_rate, self.periods_per_year)
         except OverflowError:
             message = "so few periods per year leave no risk-free rate per bar"
             raise InvalidInput.at("/periods_per_year", "too_small", message) from None
-        panel = bars.panel(config.symbols)
-        self.run = _run_of(config, bars, panel)
         self.total_bars = self.run.stop - self.run.first
         self.position = 0
         self.dates: DateArray = panel.dates[self.run.first : self.run.stop]
@@ -113,13 +109,16 @@ class Simulation:
         count = len(config.symbols)
         self.state = np.zeros((layout.STATE_ROWS, count))
         self.orders = np.zeros((layout.ORDER_ROWS, count), dtype=np.int64)
-        self.account = np.array([config.initial_capital], dtype=np.float64)
+        self.account = np.zeros(layout.ACCOUNT_SIZE)
+        self.account[layout.CASH] = config.initial_capital
         self.counters = np.zeros(layout.COUNTER_SIZE, dtype=np.int64)
-        self.numbers, self.choices = _numbers(config), _choices(config)
+        self.numbers, self.choices = rules_of(config)
         self.path = np.empty((layout.PATH_ROWS, self.total_bars))
-        room = max(_FIRST_FILLS, 8 * count)
-        self.fill_keys = np.empty((room, layout.KEY_COLUMNS), dtype=np.int64)
-        self.fill_values = np.empty((room, layout.VALUE_COLUMNS))
+        room = max(_FIRST_ROWS, 2 * layout.RECORDS_PER_BAR * count)
+        self.keys = np.empty((room, layout.KEY_COLUMNS), dtype=np.int64)
+        self.values = np.empty((room, layout.VALUE_COLUMNS))
+        self._plan = np.empty((layout.PLAN_ROWS, count), dtype=np.int64)
+        self._scratch = np.empty((layout.SCRATCH_ROWS, count))
         self.decisions: Decisions | None = None
 
     def prepare(self) -> None:
@@ -136,7 +135,7 @@ class Simulation:
             raise
         except Exception as error:
             raise StrategyError(f"{name} failed: {type(error).__name__}: {error}", strategy=name) from error
-        self.decisions = checked(decisions, self.run, self.config.execution.direction, name)
+        self.decisions = checked(decisions, self.run, self.config)
         self.choices[layout.BY_WEIGHT] = isinstance(self.decisions, Weights)
 
     def _decisions(self) -> Decisions:
@@ -144,22 +143,17 @@ class Simulation:
             return self._decide(self.run)
         if self.strategy_type is None or self.params is None:
             raise StrategyError("no strategy")
-        strategy = self.strategy_type(self.params)
-        indicators = strategy.indicators(self.run)
-        if isinstance(strategy, SignalStrategy):
-            return Signals(strategy.signals(self.run, indicators))
-        if isinstance(strategy, WeightStrategy):
-            return strategy.target_weights(self.run, indicators)
-        raise StrategyError(f"{strategy.name} gives neither signals nor target weights", strategy=strategy.name)
+        return decide_with(self.strategy_type(self.params), self.run)
 
     def advance(self, stop: int) -> None:
         """Simulate bars [position, stop)."""
         self.prepare()
-        run, panel = self.run, self.run.panel
+        run, market, actions = self.run, self.market, self.actions
         stop = min(stop, self.total_bars)
-        signals, weights_at, weights = _NO_SIGNALS, _NO_WEIGHTS_AT, _NO_WEIGHTS
+        signals, levels, weights_at, weights = _NO_SIGNALS, _NO_LEVELS, _NO_WEIGHTS_AT, _NO_WEIGHTS
         if isinstance(self.decisions, Signals):
             signals = self.decisions.mask
+            levels = _NO_LEVELS if self.decisions.levels is None else self.decisions.levels
         elif self.decisions is not None:
             weights_at, weights = self.decisions.at, self.decisions.values
         while self.position < stop:
@@ -170,102 +164,91 @@ class Simulation:
                 self.counters,
                 self.numbers,
                 self.choices,
-                panel.open,
-                panel.close,
-                panel.firsts,
+                self.keys,
+                self.values,
+                self._plan,
+                self._scratch,
+                market.open,
+                market.high,
+                market.low,
+                market.close,
+                market.marks,
+                run.panel.firsts,
                 run.ended,
+                run.panel.gaps,
+                actions.first,
+                actions.bars,
+                actions.values,
                 signals,
+                levels,
                 weights_at,
                 weights,
                 self.path,
-                self.fill_keys,
-                self.fill_values,
                 run.first,
                 self.position,
                 stop,
             )
-            if self.position < stop:
-                self._more_room()
+            if self.position < stop:  # the ledger might not hold the next bar
+                self.make_room(2 * len(self.keys))
         if self.position and not math.isfinite(self.path[layout.PATH_EQUITY, self.position - 1]):
             raise DataError("the prices move so far that the account's value is no number any more")
 
-    def _more_room(self) -> None:
-        """Double the fill arrays: the kernel stopped because they might not hold the next bar."""
-        used = self.fills_so_far
-        keys = np.empty((2 * len(self.fill_keys), layout.KEY_COLUMNS), dtype=np.int64)
-        values = np.empty((2 * len(self.fill_keys), layout.VALUE_COLUMNS))
-        keys[:used], values[:used] = self.fill_keys[:used], self.fill_values[:used]
-        self.fill_keys, self.fill_values = keys, values
+    def make_room(self, rows: int) -> None:
+        """Let the ledger hold at least so many rows."""
+        size = len(self.keys)
+        while size < rows:
+            size *= 2
+        used = self.ledger_rows
+        keys = np.empty((size, layout.KEY_COLUMNS), dtype=np.int64)
+        values = np.empty((size, layout.VALUE_COLUMNS))
+        keys[:used], values[:used] = self.keys[:used], self.values[:used]
+        self.keys, self.values = keys, values
+
+    @property
+    def ledger_rows(self) -> int:
+        """Fills and account events so far."""
+        return int(self.counters[layout.FILLS])
 
     @property
     def fills_so_far(self) -> int:
-        return int(self.counters[layout.FILLS])
+        used = self.keys[: self.ledger_rows, layout.KEY_REASON]
+        return int((used < layout.FIRST_EVENT).sum())
 
     def equity_so_far(self) -> FloatArray:
         """float64 [position], a view."""
         return self.path[layout.PATH_EQUITY, : self.position]
+
+    def fingerprint(self) -> str:
+        """Identity of the run: configuration, data, strategy code and engine."""
+        return self.identity["fingerprint"]
+
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """Hashes by part: config, data, code, fingerprint."""
+        return identify(self.config, self.params, self.strategy_type, self.bars, self.run)
+
+    def checkpoint(self) -> bytes:
+        """Everything known after the last simulated bar; `resume` continues from it to the same bits."""
+        return checkpoint.dump(self)
+
+    def resume(self, data: bytes) -> None:
+        """Go to where a checkpoint of this very run was taken.
+
+        Raises CheckpointMismatch, naming the field, for another run, engine or format, or a flipped bit.
+        """
+        checkpoint.load(self, data)
 
     def result(self) -> Result:
         """The result over the bars simulated so far; after the last one it is the complete result."""
         return Result(self)
 
 
-def _run_of(config: BacktestConfig, bars: Bars, panel: Panel) -> RunBars:
-    """The bars of the run, or an error that says why these bars cannot serve this configuration."""
-    benchmark = config.benchmark
-    if benchmark is not None and benchmark not in bars:
-        raise InvalidInput.at("/benchmark", "unknown_symbol", f"the bars have no symbol {benchmark}")
-    if config.execution.fill == "next_open" and panel.close_only:
-        raise InvalidInput.at(
-            "/execution/fill",
-            "no_open_prices",
-            f"next_open needs open prices, and {', '.join(panel.close_only[:5])} has closes only: "
-            "use next_close or same_close",
-        )
-    if panel.dates.dtype != np.dtype("datetime64[D]"):
-        raise InvalidInput.at(
-            "/timeframe", "not_yet", "the bars carry times of day: intraday bars are not supported yet, use dates"
-        )
-    if config.timeframe == "1w" and panel.median_step_days < 4.0:
-        raise InvalidInput.at("/timeframe", "bars_do_not_fit", "the bars are daily, not weekly: use 1d")
-    run = panel.run(config.start_date, config.end_date)
-    if run.stop <= run.first:
-        late = config.start_date is not None and np.datetime64(config.start_date) > panel.dates[-1]
-        raise InvalidInput.at(
-            "/start_date" if late else "/end_date",
-            "outside_data",
-            f"no bar lies between these dates: the data are from {panel.dates[0]} to {panel.dates[-1]}",
-        )
-    return run
-
-
-def _numbers(config: BacktestConfig) -> FloatArray:
-    costs, execution = config.costs, config.execution
-    size = execution.sizing.value
-    return np.array(
-        [
-            costs.commission_rate,
-            costs.commission_per_share,
-            costs.commission_fixed,
-            costs.commission_min,
-            costs.slippage_bps / 10_000.0,
-            execution.max_leverage,
-            1.0 / len(config.symbols) if size is None else size,
-        ],
-        dtype=np.float64,
-    )
-
-
-def _choices(config: BacktestConfig) -> npt.NDArray[np.int64]:
-    execution = config.execution
-    return np.array(
-        [
-            _FILL_AT[execution.fill],
-            not execution.fractional_shares,
-            execution.direction != "short_only",
-            execution.direction != "long_only",
-            _SIZING[execution.sizing.type],
-            0,
-        ],
-        dtype=np.int64,
-    )
+def decide_with(strategy: Strategy, run: RunBars) -> Decisions:
+    """What the strategy wants, in whichever form it decides."""
+    indicators = strategy.indicators(run)
+    if isinstance(strategy, SignalStrategy):
+        signals = strategy.signals(run, indicators)
+        return signals if isinstance(signals, Signals) else Signals(signals)
+    if isinstance(strategy, WeightStrategy):
+        return strategy.target_weights(run, indicators)
+    raise StrategyError(f"{strategy.name} gives neither signals nor target weights", strategy=strategy.name)

@@ -7,6 +7,7 @@ def warm() -> None:
 
     from backproof.engine.bars import Bars
     from backproof.engine.frames import Series
+    from backproof.engine.grid import simulate_grid
     from backproof.engine.simulation import simulate
 
     dates = np.datetime64("2024-01-01") + np.arange(8)
@@ -16,14 +17,7 @@ def warm() -> None:
         for symbol in ("A", "B")
     ]
     bars = Bars(series)
+    run = {"name": "warm", "strategy_type": "sma_crossover", "symbols": ["A", "B"], "benchmark": "A"}
+    simulate_grid({**run, "parameters": {"fast": 1, "signal": "cross"}}, bars, {"slow": [2]})
     for strategy, parameters in (("sma_crossover", {"fast": 1, "slow": 2}), ("equal_weight", {"rebalance": "daily"})):
-        simulate(
-            {
-                "name": "warm",
-                "strategy_type": strategy,
-                "parameters": parameters,
-                "symbols": ["A", "B"],
-                "benchmark": "A",
-            },
-            bars,
-        )
+        _ = simulate({**run, "strategy_type": strategy, "parameters": parameters}, bars).trades

@@ -44,6 +44,7 @@ KINDS: dict[type[BackproofError], Kind] = {
     errors.QueueFull: Kind(429, "Queue full", "A limit on waiting work is reached; try again later.", 10),
     errors.StoreUnavailable: Kind(503, "Store unavailable", "The metadata store does not answer or cannot write.", 5),
     errors.StorageFailed: Kind(503, "Storage failed", "A result or bar file could not be read or written.", 5),
+    errors.CheckpointMismatch: Kind(409, "Checkpoint mismatch", "The checkpoint is damaged or of another run."),
     errors.LostClaim: Kind(409, "Claim lost", "Somebody else works on this run now."),
     errors.InvalidSettings: Kind(500, "Wrong settings", "The service is set up wrongly; its operator can mend it."),
     errors.StackError: Kind(503, "Stack not ready", "A part of the local stack is not there.", 5),

@@ -8,10 +8,9 @@ from pydantic import BaseModel, ValidationError
 from backproof.domain.config import BacktestConfig, field_errors
 from backproof.engine.strategies.base import Parameters, SignalStrategy, Strategy, WeightStrategy
 from backproof.engine.strategies.breakout import DonchianBreakout
-from backproof.engine.strategies.crossover import SmaCrossover
-from backproof.engine.strategies.not_yet import LATER, refused_features
+from backproof.engine.strategies.crossover import EmaCrossover, Macd, SmaCrossover
 from backproof.engine.strategies.portfolio import BuyAndHold, EqualWeight, MomentumTopN
-from backproof.engine.strategies.reversion import RsiMeanReversion
+from backproof.engine.strategies.reversion import Bollinger, RsiMeanReversion
 from backproof.errors import FieldError, InvalidInput
 
 __all__ = [
@@ -21,14 +20,17 @@ __all__ = [
     "WeightStrategy",
     "all_strategies",
     "check_config",
-    "check_features",
     "find_strategy",
 ]
 
+LATER = frozenset({"rules"})  # of the contract, still to come: refused by name
 _BUILT_IN: tuple[type[Strategy], ...] = (
     SmaCrossover,
-    RsiMeanReversion,
+    EmaCrossover,
+    Macd,
     DonchianBreakout,
+    RsiMeanReversion,
+    Bollinger,
     MomentumTopN,
     EqualWeight,
     BuyAndHold,
@@ -53,9 +55,9 @@ def check_config(config: BacktestConfig) -> BaseModel:
     """The strategy's parsed parameters.
 
     Raises InvalidInput naming every wrong field at once: an unknown strategy (with the nearest name), unknown or wrong
-    parameters, and with code `not_yet` what the engine cannot do yet.
+    parameters, and with code `not_yet` a strategy that is still to come.
     """
-    errors = refused_features(config)
+    errors: list[FieldError] = []
     strategy = _by_name().get(config.strategy_type)
     params: BaseModel | None = None
     if strategy is None:
@@ -76,12 +78,6 @@ def check_config(config: BacktestConfig) -> BaseModel:
     if errors or params is None:
         raise InvalidInput(errors)
     return params
-
-
-def check_features(config: BacktestConfig) -> None:
-    """Raise InvalidInput (code `not_yet`) for every part of the configuration the engine cannot do yet."""
-    if errors := refused_features(config):
-        raise InvalidInput(errors)
 
 
 def _unknown_strategy(name: str) -> FieldError:

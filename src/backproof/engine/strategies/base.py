@@ -61,7 +61,12 @@ class Strategy(ABC):
 
 
 class SignalStrategy(Strategy):
-    """Decides per symbol when to be in and when to be out."""
+    """Decides per symbol when to be in and when to be out.
+
+    independent: what it decides for a symbol never depends on other symbols, so that a grid may run many at once
+    """
+
+    independent: ClassVar[bool] = False
 
     @abstractmethod
     def signals(self, bars: "RunBars", indicators: "Indicators") -> "SignalMask":

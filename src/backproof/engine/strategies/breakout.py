@@ -24,6 +24,7 @@ class DonchianBreakout(SignalStrategy):
     name: ClassVar[str] = "donchian_breakout"
     version: ClassVar[str] = "1"
     kind: ClassVar[Kind] = "trend"
+    independent: ClassVar[bool] = True
     summary: ClassVar[str] = "Buys a close above the highest high of the last bars, leaves below the lowest low."
     Params: ClassVar[type[Parameters]] = DonchianParams
     p: DonchianParams

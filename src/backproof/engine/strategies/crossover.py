@@ -10,7 +10,35 @@ from backproof.engine.strategies.base import Kind, Parameters, SignalStrategy
 
 if TYPE_CHECKING:
     from backproof.engine.bars import RunBars
-    from backproof.engine.strategies.base import Indicators, SignalMask
+    from backproof.engine.strategies.base import FloatArray, Indicators, SignalMask
+
+Act = Annotated[
+    Literal["level", "cross"],
+    Field(description="level: in while the one is above the other; cross: act on the bar of the crossing only."),
+]
+
+
+def _line_signals(act: str, bars: "RunBars", fast: "FloatArray", slow: "FloatArray") -> "SignalMask":
+    """Long while (or where) one line is above (or crosses) the other; the short side mirrored."""
+    import numpy as np
+
+    from backproof.engine.signals import cross_signals, level_signals
+
+    mask = np.empty(fast.shape, dtype=np.uint8)
+    if act == "level":
+        level_signals(fast, slow, mask)
+    else:
+        cross_signals(fast, slow, bars.panel.adjusted.close, mask)
+    return mask
+
+
+def slow_is_slower(slow: int, info: ValidationInfo) -> int:
+    fast = info.data.get("fast")
+    if fast is not None and fast >= slow:
+        raise PydanticCustomError(
+            "fast_not_below_slow", "slow ({slow}) must be greater than fast ({fast})", {"slow": slow, "fast": fast}
+        )
+    return slow
 
 
 class CrossoverParams(Parameters):
@@ -18,42 +46,84 @@ class CrossoverParams(Parameters):
     slow: Annotated[int, Field(strict=True, ge=2, le=5000, description="Bars of the slow average, more than fast.")] = (
         50
     )
-    signal: Annotated[
-        Literal["level", "cross"],
-        Field(description="level: in while fast is above slow; cross: act on the bar of the crossing only."),
-    ] = "level"
+    signal: Act = "level"
 
-    @field_validator("slow")
-    @classmethod
-    def _slow_is_slower(cls, slow: int, info: ValidationInfo) -> int:
-        fast = info.data.get("fast")
-        if fast is not None and fast >= slow:
-            raise PydanticCustomError(
-                "fast_not_below_slow", "slow ({slow}) must be greater than fast ({fast})", {"slow": slow, "fast": fast}
-            )
-        return slow
+    _in_order = field_validator("slow")(slow_is_slower)
 
 
-class SmaCrossover(SignalStrategy):
-    """Long while the fast simple moving average is above the slow one, else flat (or short where allowed)."""
+class MovingAverageCrossover(SignalStrategy):
+    """What the two crossovers share: only the average differs."""
 
-    name: ClassVar[str] = "sma_crossover"
-    version: ClassVar[str] = "1"
     kind: ClassVar[Kind] = "trend"
-    summary: ClassVar[str] = "Long while the fast moving average of the close is above the slow one."
+    independent: ClassVar[bool] = True
     Params: ClassVar[type[Parameters]] = CrossoverParams
     p: CrossoverParams
 
     def warmup(self) -> int:
         return self.p.slow - 1 + (self.p.signal == "cross")
 
+    def signals(self, bars: "RunBars", indicators: "Indicators") -> "SignalMask":
+        return _line_signals(self.p.signal, bars, indicators["fast"], indicators["slow"])
+
+
+class SmaCrossover(MovingAverageCrossover):
+    """Long while the fast simple moving average is above the slow one, else flat (or short where allowed)."""
+
+    name: ClassVar[str] = "sma_crossover"
+    version: ClassVar[str] = "1"
+    summary: ClassVar[str] = "Long while the fast moving average of the close is above the slow one."
+
     def indicators(self, bars: "RunBars") -> "Indicators":
         from backproof.engine import indicators
 
         return {"fast": indicators.sma(bars, self.p.fast), "slow": indicators.sma(bars, self.p.slow)}
 
-    def signals(self, bars: "RunBars", indicators: "Indicators") -> "SignalMask":
-        from backproof.engine.decisions import crossings, levels
 
-        fast, slow = indicators["fast"], indicators["slow"]
-        return levels(fast, slow) if self.p.signal == "level" else crossings(bars, fast, slow)
+class EmaCrossover(MovingAverageCrossover):
+    """Long while the fast exponential moving average is above the slow one, else flat (or short where allowed)."""
+
+    name: ClassVar[str] = "ema_crossover"
+    version: ClassVar[str] = "1"
+    summary: ClassVar[str] = "Long while the fast exponential average of the close is above the slow one."
+
+    def indicators(self, bars: "RunBars") -> "Indicators":
+        from backproof.engine import indicators
+
+        return {"fast": indicators.ema(bars, self.p.fast), "slow": indicators.ema(bars, self.p.slow)}
+
+
+class MacdParams(Parameters):
+    fast: Annotated[int, Field(strict=True, ge=2, le=5000, description="Bars of the fast exponential average.")] = 12
+    slow: Annotated[
+        int, Field(strict=True, ge=3, le=5000, description="Bars of the slow exponential average, more than fast.")
+    ] = 26
+    signal_period: Annotated[
+        int, Field(strict=True, ge=1, le=5000, description="Bars of the average of the MACD, its signal line.")
+    ] = 9
+    signal: Act = "level"
+
+    _in_order = field_validator("slow")(slow_is_slower)
+
+
+class Macd(SignalStrategy):
+    """Long while the MACD is above its signal line, else flat (or short where allowed)."""
+
+    name: ClassVar[str] = "macd"
+    version: ClassVar[str] = "1"
+    kind: ClassVar[Kind] = "trend"
+    independent: ClassVar[bool] = True
+    summary: ClassVar[str] = "Long while the MACD is above its signal line."
+    Params: ClassVar[type[Parameters]] = MacdParams
+    p: MacdParams
+
+    def warmup(self) -> int:
+        return self.p.slow + self.p.signal_period - 2 + (self.p.signal == "cross")
+
+    def indicators(self, bars: "RunBars") -> "Indicators":
+        from backproof.engine import indicators
+
+        macd, signal = indicators.macd(bars, self.p.fast, self.p.slow, self.p.signal_period)
+        return {"macd": macd, "signal": signal}
+
+    def signals(self, bars: "RunBars", indicators: "Indicators") -> "SignalMask":
+        return _line_signals(self.p.signal, bars, indicators["macd"], indicators["signal"])

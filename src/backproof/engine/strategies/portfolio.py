@@ -36,7 +36,7 @@ class ScheduleParams(Parameters):
         """Bars of the calendar on which the schedule asks for weights, increasing."""
         from backproof.engine.calendar import period_ends
 
-        return period_ends(bars.dates, bars.first, self.rebalance, also_first=self.start == "first_bar")
+        return period_ends(bars.days, bars.first, self.rebalance, also_first=self.start == "first_bar")
 
 
 class MomentumParams(ScheduleParams):

@@ -39,6 +39,7 @@ class RsiMeanReversion(SignalStrategy):
     name: ClassVar[str] = "rsi_mean_reversion"
     version: ClassVar[str] = "1"
     kind: ClassVar[Kind] = "reversion"
+    independent: ClassVar[bool] = True
     summary: ClassVar[str] = "Buys when the RSI is oversold, sells when it is overbought."
     Params: ClassVar[type[Parameters]] = RsiParams
     p: RsiParams
@@ -58,4 +59,45 @@ class RsiMeanReversion(SignalStrategy):
         rsi = indicators["rsi"]
         return mask(
             (rsi < self.p.oversold, ENTER_LONG | EXIT_SHORT), (rsi > self.p.overbought, ENTER_SHORT | EXIT_LONG)
+        )
+
+
+class BollingerParams(Parameters):
+    period: Annotated[int, Field(strict=True, ge=2, le=5000, description="Bars of the moving average.")] = 20
+    width: Annotated[
+        float,
+        Field(strict=True, allow_inf_nan=False, gt=0.0, le=100.0, description="Standard deviations to each band."),
+    ] = 2.0
+
+
+class Bollinger(SignalStrategy):
+    """Long on a close below the lower band, out on a close above the average; the short side mirrored."""
+
+    name: ClassVar[str] = "bollinger"
+    version: ClassVar[str] = "1"
+    kind: ClassVar[Kind] = "reversion"
+    independent: ClassVar[bool] = True
+    summary: ClassVar[str] = "Buys a close below the lower Bollinger band, sells above the moving average."
+    Params: ClassVar[type[Parameters]] = BollingerParams
+    p: BollingerParams
+
+    def warmup(self) -> int:
+        return self.p.period - 1
+
+    def indicators(self, bars: "RunBars") -> "Indicators":
+        from backproof.engine import indicators
+
+        upper, middle, lower = indicators.bollinger(bars, self.p.period, self.p.width)
+        return {"upper": upper, "middle": middle, "lower": lower}
+
+    def signals(self, bars: "RunBars", indicators: "Indicators") -> "SignalMask":
+        from backproof.engine.decisions import mask
+        from backproof.engine.layout import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT
+
+        close = bars.close
+        return mask(
+            (close < indicators["lower"], ENTER_LONG | EXIT_SHORT),
+            (close > indicators["upper"], ENTER_SHORT | EXIT_LONG),
+            (close > indicators["middle"], EXIT_LONG),
+            (close < indicators["middle"], EXIT_SHORT),
         )

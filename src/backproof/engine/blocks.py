@@ -1,0 +1,188 @@
+"""Blocks of a grid: signal strategies that share bars are decided one by one and simulated in one compiled call."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backproof.domain.config import BacktestConfig
+from backproof.engine import layout as l
+from backproof.engine.arrays import Actions, FloatArray, IntArray, Market
+from backproof.engine.bars import Bars, Memory, Panel, RunBars
+from backproof.engine.calendar import last_of_each
+from backproof.engine.rows import ROW_SIZE, WORK_ROWS, simulate_rows
+from backproof.engine.setup import Rules, market_of, run_of
+from backproof.engine.strategies import SignalStrategy
+from backproof.errors import BackproofError, StrategyError
+
+_MEMORY = 256_000_000  # bytes of indicators kept at a time
+_BLOCK_BYTES = 4_000_000  # of signals decided before they are simulated
+_BLOCK_ROWS = 2_048
+
+MaskArray = npt.NDArray[np.uint8]
+Room = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """Bars that runs share: W groups of N symbols, each traded by itself.
+
+    market: arrays [W, N, T]; firsts, ended: int64 [W, N]; actions.first: [W, N + 1]
+    ends: bars whose values give returns (the last of each day of intraday bars), empty for all
+    """
+
+    run: RunBars
+    market: Market
+    firsts: IntArray
+    ended: IntArray
+    actions: Actions
+    ends: IntArray
+
+    @classmethod
+    def of(cls, config: BacktestConfig, bars: Bars, *, apart: bool = False) -> "World":
+        """The bars of a configuration; apart: each of its symbols is a group of its own."""
+        panel = bars.panel(config.symbols)
+        run = run_of(config, bars, panel)
+        market, actions = market_of(config, panel)
+        count = len(config.symbols)
+        groups, size = (count, 1) if apart else (1, count)
+        first = np.column_stack([actions.first[:-1], actions.first[1:]]) if apart else actions.first.reshape(1, -1)
+        by_day = panel.intraday and config.periods_per_year is None
+        days = run.days[run.first :]
+        return cls(
+            run=RunBars(panel, run.first, run.stop, Memory(_MEMORY)),
+            market=Market(*(prices.reshape(groups, size, -1) for prices in market)),
+            firsts=panel.firsts.reshape(groups, size),
+            ended=run.ended.reshape(groups, size),
+            actions=Actions(np.ascontiguousarray(first), actions.bars, actions.values),
+            ends=last_of_each(days) if by_day else np.zeros(0, dtype=np.int64),
+        )
+
+    @property
+    def groups(self) -> int:
+        return len(self.firsts)
+
+    @property
+    def bars(self) -> int:
+        return self.run.stop - self.run.first
+
+    @property
+    def points(self) -> int:
+        """Values whose returns count."""
+        return len(self.ends) or self.bars
+
+    @property
+    def calendar_days(self) -> int:
+        dates = self.run.dates[self.run.first :]
+        return int((dates[-1] - dates[0]) / np.timedelta64(1, "D"))
+
+    def jobs_per_block(self, threads: int, jobs: int) -> int:
+        """So many that a block's signals stay small, and that no thread is idle."""
+        cells = self.firsts.size * self.run.stop
+        most = min(_BLOCK_BYTES // cells, _BLOCK_ROWS // self.groups, -(-jobs // threads))
+        return max(1, most)
+
+
+def alone_on(panel: Panel, n: int) -> bool:
+    """Symbol n has a bar on every date of the panel, so that running it alone is running its row."""
+    return bool(panel.counts[n] == len(panel.dates))
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One strategy with its settings; rows: where its numbers go, one for each group of the world."""
+
+    rows: IntArray
+    strategy: SignalStrategy
+    rules: Rules
+    capital: float
+    risk_free: float
+    periods: float
+
+
+def run_block(world: World, jobs: list[Job], rows: FloatArray, room: Room) -> None:
+    """Decide and simulate; room: this thread's working arrays, kept from block to block."""
+    run, groups, symbols = world.run, world.groups, world.firsts.shape[1]
+    count = len(jobs) * groups
+    signals = np.empty((count, symbols, run.stop), dtype=np.uint8)
+    numbers, choices = np.empty((count, l.NUMBER_SIZE)), np.empty((count, l.CHOICE_SIZE), dtype=np.int64)
+    capital, risk_free = np.empty(count), np.empty(count)
+    for i, job in enumerate(jobs):
+        mine = slice(i * groups, (i + 1) * groups)
+        signals[mine] = _decide(job.strategy, run).reshape(groups, symbols, run.stop)
+        numbers[mine], choices[mine] = job.rules
+        capital[mine], risk_free[mine] = job.capital, job.risk_free
+    _make_room(room, symbols, world.bars)
+    worlds = np.tile(np.arange(groups), len(jobs))
+    out = np.empty((count, ROW_SIZE))
+    done = 0
+    while done < count:
+        done = simulate_rows(
+            signals,
+            worlds,
+            *world.market,
+            world.firsts,
+            world.ended,
+            run.panel.gaps,
+            *world.actions,
+            numbers,
+            choices,
+            capital,
+            risk_free,
+            world.ends,
+            run.first,
+            world.bars,
+            room["state"],
+            room["orders"],
+            room["account"],
+            room["counters"],
+            room["keys"],
+            room["values"],
+            room["plan"],
+            room["scratch"],
+            room["work"],
+            room["levels"],
+            room["weights_at"],
+            out,
+            done,
+        )
+        if done < count:  # the ledger was too small for one row
+            room.update(_ledger(2 * len(room["keys"])))
+    rows[np.concatenate([job.rows for job in jobs])] = out
+
+
+def _decide(strategy: SignalStrategy, run: RunBars) -> MaskArray:
+    name, shape = strategy.name, (len(run.symbols), run.stop)
+    try:
+        mask = strategy.signals(run, strategy.indicators(run))
+    except BackproofError:
+        raise
+    except Exception as error:
+        message = f"{name} failed with {strategy.p!r}: {type(error).__name__}: {error}"
+        raise StrategyError(message, strategy=name) from error
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8 or mask.shape != shape:
+        raise StrategyError(f"{name}: signals must be uint8 {list(shape)} (symbols, bars)")
+    return mask
+
+
+def _make_room(room: Room, symbols: int, bars: int) -> None:
+    if room.get("shape") == (symbols, bars):
+        return
+    room.update(
+        shape=(symbols, bars),
+        state=np.empty((l.STATE_ROWS, symbols)),
+        orders=np.empty((l.ORDER_ROWS, symbols), dtype=np.int64),
+        account=np.empty(l.ACCOUNT_SIZE),
+        counters=np.empty(l.COUNTER_SIZE, dtype=np.int64),
+        plan=np.empty((l.PLAN_ROWS, symbols), dtype=np.int64),
+        scratch=np.empty((l.SCRATCH_ROWS, symbols)),
+        work=np.empty((WORK_ROWS, bars)),
+        levels=np.zeros((1, 1)),
+        weights_at=np.zeros(0, dtype=np.int64),
+    )
+    room.update(_ledger(256 + 2 * l.RECORDS_PER_BAR * symbols))
+
+
+def _ledger(rows: int) -> Room:
+    return {"keys": np.empty((rows, l.KEY_COLUMNS), dtype=np.int64), "values": np.empty((rows, l.VALUE_COLUMNS))}
