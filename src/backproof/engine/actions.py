@@ -44,8 +44,9 @@ def act(book: Book, market: Market, actions: Actions, t: int, p: int, n: int) ->
             if whole == 0.0 and state[l.BORROWED, n] != 0.0:
                 record(book, t, n, 0.0, 0.0, -state[l.BORROWED, n], l.BY_BORROW, l.AT_OPEN)
                 state[l.BORROWED, n] = 0.0
-            record(book, t, n, whole - held, ratio, in_lieu, l.BY_SPLIT, l.AT_OPEN)
-            state[l.SHARES, n] = held = whole
+            change = whole - held
+            record(book, t, n, change, ratio, in_lieu, l.BY_SPLIT, l.AT_OPEN)
+            state[l.SHARES, n] = held = held + change  # as who adds up the ledger has it, to the last bit
             state[l.AVERAGE, n] /= ratio
             state[l.PEAK, n] /= ratio
     if dividend == 0.0 or held == 0.0:

@@ -74,8 +74,8 @@ class World:
 
     @property
     def calendar_days(self) -> int:
-        dates = self.run.dates[self.run.first :]
-        return int((dates[-1] - dates[0]) / np.timedelta64(1, "D"))
+        days = self.run.days[self.run.first :]
+        return int((days[-1] - days[0]).astype(np.int64))
 
     def jobs_per_block(self, threads: int, jobs: int) -> int:
         """So many that a block's signals stay small, and that no thread is idle."""

@@ -118,10 +118,10 @@ def _state(simulation: "Simulation") -> Arrays:
 
 
 def _restore(simulation: "Simulation", arrays: Arrays, position: int, rows: int) -> None:
+    simulation.make_room(rows)
     for name, array in _state(simulation).items():
         array[:] = arrays[name]
     simulation.path[:, :position] = arrays["path"]
-    simulation.make_room(rows)
     simulation.keys[:rows], simulation.values[:rows] = arrays["keys"], arrays["values"]
     simulation.position = position
 

@@ -66,7 +66,9 @@ def checked(decisions: Decisions, bars: RunBars, config: BacktestConfig) -> Deci
     if not isinstance(decisions, Weights):
         raise StrategyError(f"{name}: expected Signals or Weights, got {type(decisions).__name__}")
     at, values = _array(name, "bars", decisions.at, np.int64), _array(name, "weights", decisions.values, np.float64)
-    if at.ndim != 1 or values.shape != (len(at), shape[0]):
+    if at.ndim != 1:
+        raise StrategyError(f"{name}: the bars of target weights must be one list of numbers")
+    if values.shape != (len(at), shape[0]):
         raise StrategyError(f"{name}: target weights must be {[len(at), shape[0]]} (decisions, symbols)")
     if len(at) and (at[0] < 0 or at[-1] >= bars.stop or (np.diff(at) <= 0).any()):
         raise StrategyError(f"{name}: the bars of target weights must increase and lie inside the run")
@@ -98,6 +100,10 @@ def _checked_signals(signals: Signals, bars: RunBars, config: BacktestConfig, sh
             "needs_next_open",
             "limit and stop entries work inside the next bar: they need fill next_open",
         )
+    both = (mask & LIMIT_ENTRY != 0) & (mask & STOP_ENTRY != 0)
+    if both.any():
+        n, p = np.argwhere(both)[0]
+        raise _wrong(name, bars, int(n), int(p), "an entry is a limit and a stop at once")
     prices = _array(name, "prices of entries", signals.levels, np.float64)
     if prices.shape != shape:
         raise StrategyError(f"{name}: prices of entries must be {list(shape)} (symbols, bars)")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 MOST_ROWS = 10_000_000
+_PARAMETERS = "parameters."
 _SECTIONS = ("execution", "costs", "risk")
 _SETTINGS = ("initial_capital", "risk_free_rate", "periods_per_year", "start_date", "end_date")
 Column = npt.NDArray[Any]
@@ -96,7 +97,8 @@ def simulate_grid(
 
     config:  as for `simulate`; what `grid` names need not be in it
     grid:    values by name: a parameter of the strategy ("fast"), a setting by its path ("risk.stop_loss",
-             "costs.slippage_bps", "initial_capital"), or "symbol", which runs each symbol alone
+             "costs.slippage_bps", "initial_capital"), or "symbol", which runs each symbol alone. A parameter called
+             like a metric (exposure) has the column "parameters.exposure"
     threads: runs are simulated without the GIL; more threads give the same table sooner
     invalid: what to do with combinations that are none (fast above slow): raise InvalidInput, or leave them out
 
@@ -159,9 +161,10 @@ class _Plan:
             self._given.setdefault("symbols", self._values["symbol"])
         self._strategy = self._find_strategy()
         names = tuple(self._values)
-        self._params_at = [i for i, name in enumerate(names) if name in self._strategy.Params.model_fields]
-        self._settings_at = [i for i, name in enumerate(names) if i not in self._params_at and name != "symbol"]
         self._check_names(names)
+        fields = self._strategy.Params.model_fields
+        self._params_at = [i for i, name in enumerate(names) if name.removeprefix(_PARAMETERS) in fields]
+        self._settings_at = [i for i, name in enumerate(names) if i not in self._params_at and name != "symbol"]
         self._names = names
         self._params: dict[tuple[Any, ...], BaseModel | InvalidInput] = {}
         self._variants: dict[tuple[Any, ...], _Variant | InvalidInput] = {}
@@ -178,6 +181,7 @@ class _Plan:
     def _check_names(self, names: tuple[str, ...]) -> None:
         known = {
             *self._strategy.Params.model_fields,
+            *(_PARAMETERS + name for name in self._strategy.Params.model_fields),
             "symbol",
             *_SETTINGS,
             *(
@@ -223,7 +227,7 @@ class _Plan:
         found = self._params.get(key)
         if found is None:
             given: dict[str, Any] = self._given.get("parameters") or {}
-            varied = {self._names[i]: combination[i] for i in self._params_at}
+            varied = {self._names[i].removeprefix(_PARAMETERS): combination[i] for i in self._params_at}
             document = {**self._given, "parameters": {**given, **varied}}
             found = self._params[key] = self._strategy_params(document)
         return found
@@ -268,9 +272,7 @@ class _Plan:
 
     def run(self, threads: int) -> GridTable:
         count = len(self._rows)
-        columns: dict[str, Column] = {
-            name: np.array([row.values[i] for row in self._rows]) for i, name in enumerate(self._names)
-        }
+        columns = [np.array([row.values[i] for row in self._rows]) for i in range(len(self._names))]
         rows = np.full((count, ROW_SIZE), np.nan)
         groups, singles = self._grouped()
         rooms = threading.local()
@@ -302,7 +304,9 @@ class _Plan:
             for name, value in numbers.items():
                 measured.setdefault(name, np.full(count, np.nan))[row] = math.nan if value is None else value
         measured["trades"] = measured["trades"].astype(np.int64)
-        return GridTable({**columns, **measured}, self._names)
+        # a metric keeps its name; a parameter called like one is told apart by its path
+        varied = tuple(f"{_PARAMETERS}{name}" if name in measured else name for name in self._names)
+        return GridTable({**dict(zip(varied, columns, strict=True)), **measured}, varied)
 
     def _measure(
         self, world: World, jobs: list[Job], mine: IntArray, rows: FloatArray, measured: dict[str, Column]

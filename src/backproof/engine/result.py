@@ -70,34 +70,35 @@ class Result:
         count = len(self.dates)
         periods = self.equity[self._period_ends] if self._by_day else self.equity
         moments, totals = np.empty(statistics.CURVE_SIZE), np.empty(statistics.TOTAL_SIZE)
-        returns, scratch = np.empty(max(len(periods), 1)), np.empty(max(count, 1))
-        statistics.curve_moments(
-            self.equity, self.gross, count, periods, len(periods), capital, rate, returns, scratch, moments
-        )
-        self.returns = returns[1 : len(periods)]
-        statistics.trade_totals(self._keys, self._values, len(self._keys), np.empty((3, len(self.symbols))), totals)
+        returns, scratch = np.zeros(len(periods)), np.empty(max(count, 1))
+        statistics.curve_moments(self.equity, self.gross, periods, capital, rate, returns, scratch, moments)
+        self.returns = returns[1:]
+        room = np.empty((3, len(self.symbols)))
+        statistics.trade_totals(self._keys, self._values, len(self._keys), room, totals)
         last = float(self.equity[-1]) if count else capital
-        span = self._run.days[self._run.first : self._run.first + count]
+        span = self._run.days[self._run.first : self._run.first + count]  # the market's days, also of intraday bars
         days = int((span[-1] - span[0]).astype(np.int64)) if count else 0
         self.metrics: Metrics = headline(moments, totals, last, capital, len(periods), days, self.periods_per_year)
         self.benchmark: FloatArray | None = None
         self.benchmark_metrics: Metrics | None = None
         if self.config.benchmark is not None:
-            self._measure_benchmark(self.config.benchmark, returns, len(periods), scratch)
+            self._measure_benchmark(self.config.benchmark, returns)
 
-    def _measure_benchmark(self, symbol: str, returns: FloatArray, size: int, others: FloatArray) -> None:
+    def _measure_benchmark(self, symbol: str, returns: FloatArray) -> None:
         capital, count = self.config.initial_capital, len(self.dates)
         closes = self._run.panel.aligned_close(self._bars, symbol)
-        self.benchmark = np.empty(count)
+        self.benchmark, others = np.empty(count), np.zeros(count)
         overlap = statistics.follow_benchmark(closes, self._run.first, count, capital, self.benchmark, others)
         if self._by_day:
             curve = self.benchmark[self._period_ends]
-            others = np.zeros(max(size, 1))
+            others = np.zeros(len(curve))
             others[1:] = curve[1:] / curve[:-1] - 1.0
         values = np.empty(statistics.VERSUS_SIZE)
-        statistics.against_benchmark(returns, others, size, values)
+        statistics.against_benchmark(returns, others, np.empty(3 * len(returns)), values)
         end = float(self.benchmark[-1]) if count else capital
-        self.benchmark_metrics = versus(values, overlap, end, capital, size, self._risk_free, self.periods_per_year)
+        self.benchmark_metrics = versus(
+            values, overlap, end, capital, len(returns), self._risk_free, self.periods_per_year
+        )
 
     @cached_property
     def _period_ends(self) -> IntArray:

@@ -94,20 +94,18 @@ def simulate_rows(
         if run(book, market, listing, actions, wishes, work, first, bar, count) < count:
             return k
         equity = work[l.PATH_EQUITY]
-        periods, size = equity, count
+        periods = equity
         if ends.shape[0] > 0:
-            periods, size = work[WORK_PERIODS], ends.shape[0]
-            for i in range(size):
+            periods = work[WORK_PERIODS, : ends.shape[0]]
+            for i in range(ends.shape[0]):
                 periods[i] = equity[ends[i]]
         s.measure_curve(
             equity,
             work[l.PATH_GROSS],
-            count,
             periods,
-            size,
             capital[k],
             risk_free[k],
-            work[WORK_RETURNS],
+            work[WORK_RETURNS, : periods.shape[0]],
             work[WORK_PARTS],
             out[k, : s.CURVE_SIZE],
         )

@@ -60,61 +60,54 @@ TRIP_VALUES = 9
 
 
 @inner
-def sum_of(values: FloatArray, start: int, stop: int) -> float:
-    """Sum of values[start:stop] in four lanes."""
+def sum_of(values: FloatArray) -> float:
+    """Sum in four lanes."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    whole = start + (stop - start) // 4 * 4
-    for i in range(start, whole, 4):
-        a += values[i]
-        b += values[i + 1]
-        c += values[i + 2]
-        d += values[i + 3]
-    for i in range(whole, stop):
+    fours = values.shape[0] // 4
+    for i in range(fours):
+        a += values[4 * i]
+        b += values[4 * i + 1]
+        c += values[4 * i + 2]
+        d += values[4 * i + 3]
+    for i in range(4 * fours, values.shape[0]):
         a += values[i]
     return (a + b) + (c + d)
 
 
 @inner
-def sum_of_squares(values: FloatArray, center: float, start: int, stop: int, only_below: bool) -> float:
-    """Sum of (values - center)^2 over [start, stop), or of the negative differences only, in four lanes."""
+def sum_of_products(values: FloatArray, others: FloatArray) -> float:
+    """Sum of values x others in four lanes."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    top = 0.0 if only_below else math.inf
-    whole = start + (stop - start) // 4 * 4
-    for i in range(start, whole, 4):
-        u = min(values[i] - center, top)
-        v = min(values[i + 1] - center, top)
-        w = min(values[i + 2] - center, top)
-        x = min(values[i + 3] - center, top)
-        a += u * u
-        b += v * v
-        c += w * w
-        d += x * x
-    for i in range(whole, stop):
-        u = min(values[i] - center, top)
-        a += u * u
+    fours = values.shape[0] // 4
+    for i in range(fours):
+        a += values[4 * i] * others[4 * i]
+        b += values[4 * i + 1] * others[4 * i + 1]
+        c += values[4 * i + 2] * others[4 * i + 2]
+        d += values[4 * i + 3] * others[4 * i + 3]
+    for i in range(4 * fours, values.shape[0]):
+        a += values[i] * others[i]
     return (a + b) + (c + d)
 
 
 @inner
-def returns_of(equity: FloatArray, count: int, returns: FloatArray) -> None:
+def returns_of(equity: FloatArray, returns: FloatArray) -> None:
     """returns[t] = equity[t] / equity[t-1] - 1 for t >= 1; 0 after a value <= 0: the run is over there."""
+    before, after, rest = equity[:-1], equity[1:], returns[1:]
     returns[0] = 0.0
-    alive = 0
-    while alive < count and equity[alive] > 0.0:
-        alive += 1
-    last = min(alive + 1, count)
-    for t in range(1, last):
-        returns[t] = equity[t] / equity[t - 1] - 1.0
-    for t in range(max(last, 1), count):
-        returns[t] = 0.0
+    for t in range(rest.shape[0]):
+        rest[t] = after[t] / before[t] - 1.0
+    if equity[-1] <= 0.0:
+        for t in range(rest.shape[0]):
+            if before[t] <= 0.0:
+                rest[t] = 0.0
 
 
 @inner
-def deepest_fall(equity: FloatArray, count: int, capital: float) -> float:
+def deepest_fall(equity: FloatArray, capital: float) -> float:
     """Greatest fall from the running peak, a fraction <= 0; the first peak is the initial capital."""
     peak, worst = capital, 0.0
     floor = peak  # only values below it can be a new worst: divisions are rare
-    for t in range(count):
+    for t in range(equity.shape[0]):
         value = equity[t]
         if value > peak:
             peak = value
@@ -129,9 +122,7 @@ def deepest_fall(equity: FloatArray, count: int, capital: float) -> float:
 def measure_curve(
     equity: FloatArray,
     gross: FloatArray,
-    count: int,
     periods: FloatArray,
-    size: int,
     capital: float,
     risk_free: float,
     returns: FloatArray,
@@ -141,42 +132,43 @@ def measure_curve(
     """See `curve_moments`."""
     for i in range(CURVE_SIZE):
         out[i] = 0.0
+    count, size = equity.shape[0], periods.shape[0]
     if count == 0:
         return
-    out[MAX_DRAWDOWN] = deepest_fall(equity, count, capital)
+    out[MAX_DRAWDOWN] = deepest_fall(equity, capital)
     in_market = 0
     for t in range(count):
         in_market += gross[t] > 0.0
     if in_market:
         for t in range(count):
             scratch[t] = gross[t] / equity[t]
-        if equity[count - 1] <= 0.0:  # after insolvency nothing is held, and 0 / 0 is none of the exposure
+        if equity[-1] <= 0.0:  # after insolvency nothing is held, and 0 / 0 is none of the exposure
             for t in range(count):
                 if gross[t] == 0.0:
                     scratch[t] = 0.0
-        out[MEAN_EXPOSURE] = sum_of(scratch, 0, count) / count
+        out[MEAN_EXPOSURE] = sum_of(scratch[:count]) / count
     out[IN_MARKET] = in_market / count
-    out[MEAN_EQUITY] = sum_of(equity, 0, count) / count
-    returns_of(periods, size, returns)
+    out[MEAN_EQUITY] = sum_of(equity) / count
+    returns_of(periods, returns)
     if size < 2:
         return
-    mean = sum_of(returns, 1, size) / (size - 1)
+    rest, away = returns[1:], scratch[: size - 1]
+    mean = sum_of(rest) / (size - 1)
     out[MEAN_EXCESS] = mean - risk_free
-    out[DOWNSIDE] = math.sqrt(sum_of_squares(returns, risk_free, 1, size, True) / (size - 1))
+    for t in range(size - 1):
+        away[t] = min(rest[t] - risk_free, 0.0)
+    out[DOWNSIDE] = math.sqrt(sum_of_products(away, away) / (size - 1))
     if size > 2:
-        out[STD] = math.sqrt(sum_of_squares(returns, mean, 1, size, False) / (size - 2))
+        for t in range(size - 1):
+            away[t] = rest[t] - mean
+        out[STD] = math.sqrt(sum_of_products(away, away) / (size - 2))
 
 
-@kernel(
-    "void(float64[::1], float64[::1], int64, float64[::1], int64, float64, float64, float64[::1], float64[::1],"
-    " float64[::1])"
-)
+@kernel("void(float64[::1], float64[::1], float64[::1], float64, float64, float64[::1], float64[::1], float64[::1])")
 def curve_moments(
     equity: FloatArray,
     gross: FloatArray,
-    count: int,
     periods: FloatArray,
-    size: int,
     capital: float,
     risk_free: float,
     returns: FloatArray,
@@ -185,40 +177,37 @@ def curve_moments(
 ) -> None:
     """Moments of a curve.
 
-    equity, gross: the first `count` bars; periods: the first `size` values whose returns count (equity itself, or the
-    last of every day)
-    returns: [>= size], filled with r[t], r[0] = 0; scratch: [>= count]
+    equity, gross: [T]; periods: [S], the values whose returns count (equity itself, or the last of every day)
+    returns: [max(S, 1)], filled with r[t], r[0] = 0; scratch: [>= T]
     """
-    measure_curve(equity, gross, count, periods, size, capital, risk_free, returns, scratch, out)
+    measure_curve(equity, gross, periods, capital, risk_free, returns, scratch, out)
 
 
-@kernel("void(float64[::1], float64[::1], int64, float64[::1])")
-def against_benchmark(returns: FloatArray, others: FloatArray, size: int, out: FloatArray) -> None:
-    """Statistics of the returns against the benchmark's of the same `size` periods; element 0 is none of either."""
+@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1])")
+def against_benchmark(returns: FloatArray, others: FloatArray, scratch: FloatArray, out: FloatArray) -> None:
+    """Statistics of S returns against the benchmark's; element 0 is none of either. scratch: [3 x S]."""
     for i in range(VERSUS_SIZE):
         out[i] = 0.0
-    if size < 2:
+    count = returns.shape[0] - 1
+    if count < 1:
         return
-    count = size - 1
-    mean_r = sum_of(returns, 1, size) / count
-    mean_b = sum_of(others, 1, size) / count
+    r, b = returns[1:], others[1:]
+    dr, db, da = scratch[:count], scratch[count : 2 * count], scratch[2 * count : 3 * count]
+    mean_r = sum_of(r) / count
+    mean_b = sum_of(b) / count
     active = mean_r - mean_b
-    top, squares_b, squares_r, squares_a = 0.0, 0.0, 0.0, 0.0
-    for t in range(1, size):
-        dr = returns[t] - mean_r
-        db = others[t] - mean_b
-        da = returns[t] - others[t] - active
-        top += dr * db
-        squares_b += db * db
-        squares_r += dr * dr
-        squares_a += da * da
+    for t in range(count):
+        dr[t] = r[t] - mean_r
+        db[t] = b[t] - mean_b
+        da[t] = r[t] - b[t] - active
     out[VERSUS_RETURN] = mean_r
     out[VERSUS_BENCHMARK] = mean_b
     out[VERSUS_ACTIVE_MEAN] = active
-    out[VERSUS_STD_PRODUCT] = math.sqrt(squares_r / count) * math.sqrt(squares_b / count)
-    out[VERSUS_BETA_TOP] = top / count
-    out[VERSUS_VARIANCE] = squares_b / count
-    out[VERSUS_ACTIVE_STD] = math.sqrt(squares_a / (count - 1)) if count > 1 else 0.0
+    out[VERSUS_BETA_TOP] = sum_of_products(dr, db) / count
+    out[VERSUS_VARIANCE] = sum_of_products(db, db) / count
+    out[VERSUS_STD_PRODUCT] = math.sqrt(sum_of_products(dr, dr) / count) * math.sqrt(out[VERSUS_VARIANCE])
+    if count > 1:
+        out[VERSUS_ACTIVE_STD] = math.sqrt(sum_of_products(da, da) / (count - 1))
 
 
 @kernel("int64(float64[::1], int64, int64, float64, float64[::1], float64[::1])")
