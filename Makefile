@@ -5,7 +5,7 @@
 # PYTHON=/path/to/python chooses the interpreter, DATA_DIR=/path the data directory.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format bench web lock clean
+.PHONY: help demo serve test lint format bench bench-engine web lock clean
 
 BIN := .venv/bin
 RUNTIME := .venv/.runtime
@@ -15,7 +15,7 @@ export PYTHON
 help:
 	@sed -n 's/^# \(make [a-z]*  *.*\)/\1/p' Makefile
 	@echo "make lint   ruff, mypy, import rules"
-	@echo "make bench  speed, measured on this machine"
+	@echo "make bench  speed, measured on this machine (bench-engine: the engine alone, also against others)"
 	@echo "make lock   remake requirements/ from pyproject.toml (needs uv)"
 
 $(RUNTIME): requirements/runtime.txt scripts/setup.sh
@@ -52,6 +52,10 @@ format: $(DEV)
 
 bench: $(DEV)
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+# PEERS=/path holds environments of other engines (bench/peers/README.md): their figures from the same run, and the ratios
+bench-engine: $(DEV)
+	@$(BIN)/python bench/bench_engine.py $(if $(PEERS),--peers "$(PEERS)")
 
 web:
 	@echo "There is nothing to build: this version has the API, the command line and the library, and no web application."

@@ -1,13 +1,17 @@
 """Make the golden equity curves with engines that share no code with this product. Not part of the test run.
 
     python -m venv /somewhere/outside/the/repository
-    /somewhere/outside/the/repository/bin/pip install bt==1.4.1 backtesting==0.6.6 vectorbt==1.2.0 pyarrow
+    /somewhere/outside/the/repository/bin/pip install vectorbt==1.2.0 backtesting==0.6.6 backtrader==1.9.78.123 \
+        bt==1.4.1 TA-Lib==0.8.2 numpy==2.4.6 pandas==3.1.1 pyarrow==26.0.1
     /somewhere/outside/the/repository/bin/python tests/golden/make_golden.py demo_daily.parquet
 
-The argument is a long file of raw prices with adj_close (symbol, date, open, high, low, close, adj_close). Writes
-beside itself `prices.parquet`, the bars the tests run on, and `curves.parquet`, one equity curve per scenario.
-Indicators are plain pandas here. The engines are oracles only: bt (MIT), backtesting (AGPL) and vectorbt (Apache-2.0
-with Commons Clause) are never installed with, imported by or shipped in the product.
+The argument is a long file of prices as traded: symbol, date, open, high, low, close, adj_close, dividend, split_ratio.
+Writes beside itself `prices.parquet`, the bars the tests run on, `curves.parquet`, an equity curve per scenario and
+engine, and `weights.parquet`, the target weights that some scenarios are given; prints how far the engines of one
+scenario are apart. README.md says which engine does what.
+
+The engines are oracles only: bt (MIT), backtesting (AGPL), backtrader (GPL) and vectorbt (Apache-2.0 with Commons
+Clause) are never installed with, imported by or shipped in the product.
 
 A change of a golden file is a change of results: it is reviewed as a difference and goes into the change log.
 """
@@ -18,115 +22,94 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import scenarios
 
 warnings.simplefilter("ignore")
 HERE = Path(__file__).parent
 SYMBOLS = ["AAPL", "GOOG", "IBM", "MSFT"]
 START, END = "2003-01-02", "2008-12-31"
-CAPITAL = 100_000.0
+COLUMNS = ["symbol", "date", "open", "high", "low", "close", "adj_close", "dividend", "split_ratio"]
 
 
 def load(path: str) -> pd.DataFrame:
-    frame = pd.read_parquet(path, columns=["symbol", "date", "open", "high", "low", "close", "adj_close"])
+    frame = pd.read_parquet(path, columns=COLUMNS)
     dates = pd.to_datetime(frame["date"])
     frame = frame[frame["symbol"].isin(SYMBOLS) & (dates >= START) & (dates <= END)]
     return frame.sort_values(["symbol", "date"]).reset_index(drop=True)
 
 
-def adjusted(frame: pd.DataFrame, symbol: str) -> pd.DataFrame:
-    one = frame[frame["symbol"] == symbol].set_index(pd.to_datetime(frame.loc[frame["symbol"] == symbol, "date"]))
-    factor = one["adj_close"] / one["close"]
+def bars_of(frame: pd.DataFrame, symbol: str, adjusted: bool) -> pd.DataFrame:
+    one = frame[frame["symbol"] == symbol]
+    one = one.set_index(pd.to_datetime(one["date"]))
+    factor = one["adj_close"] / one["close"] if adjusted else 1.0
     return pd.DataFrame({name.capitalize(): one[name] * factor for name in ("open", "high", "low", "close")})
 
 
-def sma_next_open(frame: pd.DataFrame) -> pd.Series:
-    """vectorbt: AAPL, SMA 20/50 level, filled at the next open, 0.1 % commission and 5 bps slippage each side."""
-    import vectorbt as vbt
+def all_curves(frame: pd.DataFrame) -> scenarios.Curves:
+    prices = {symbol: bars_of(frame, symbol, adjusted=True) for symbol in SYMBOLS}
+    traded = {symbol: bars_of(frame, symbol, adjusted=False) for symbol in SYMBOLS}
+    dated = frame.assign(date=pd.to_datetime(frame["date"]))
+    dividends, splits = (dated.pivot_table(index="date", columns="symbol", values=v) for v in COLUMNS[-2:])
+    return {
+        **scenarios.signals(prices),
+        **scenarios.costs(prices),
+        **scenarios.stops(prices),
+        **scenarios.portfolios(prices),
+        **scenarios.events(prices, traded, dividends, splits),
+    }
 
-    bars = adjusted(frame, "AAPL")
-    fast, slow = bars["Close"].rolling(20).mean(), bars["Close"].rolling(50).mean()
-    above, below = (fast > slow).shift(1, fill_value=False), (fast <= slow).shift(1, fill_value=False)
-    portfolio = vbt.Portfolio.from_signals(
-        bars["Close"], above, below, price=bars["Open"], fees=0.001, slippage=0.0005, init_cash=CAPITAL, freq="D"
+
+def table_of(curves: scenarios.Curves, dates: np.ndarray) -> pd.DataFrame:
+    """scenario, engine, date, equity in account currency; prints the last equity and how far engines are apart."""
+    parts = []
+    for scenario, by_engine in curves.items():
+        first = None
+        for engine, curve in by_engine.items():
+            equity = np.asarray(curve(), dtype=float)
+            if len(equity) != len(dates) or not np.isfinite(equity).all():
+                raise ValueError(f"{scenario} by {engine} has not one equity per bar")
+            first = equity if first is None else first
+            print(f"{scenario:26} {engine:12} {equity[-1]:16.6f} {np.max(np.abs(equity / first - 1)):8.1e}")
+            parts.append(pd.DataFrame({"scenario": scenario, "engine": engine, "date": dates, "equity": equity}))
+    return pd.concat(parts)
+
+
+def weights_of(frame: pd.DataFrame) -> pd.DataFrame:
+    prices = {symbol: bars_of(frame, symbol, adjusted=True) for symbol in SYMBOLS}
+    parts = [
+        target.rename_axis("date")
+        .reset_index()
+        .melt("date", var_name="symbol", value_name="weight")
+        .assign(scenario=name)
+        for name, target in scenarios.given_weights(prices).items()
+    ]
+    weights = pd.concat(parts)[["scenario", "date", "symbol", "weight"]]
+    return weights.assign(date=weights["date"].dt.date)
+
+
+def write(frame: pd.DataFrame, name: str) -> None:
+    """Without dictionaries for dates and floats: what repeats from curve to curve then compresses to nothing."""
+    floats = [column for column in frame if frame[column].dtype == float]
+    pq.write_table(
+        pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None),
+        HERE / f"{name}.parquet",
+        compression="zstd",
+        compression_level=19,
+        use_dictionary=[column for column in frame if column not in ("date", *floats)],
+        column_encoding={"date": "PLAIN", **dict.fromkeys(floats, "BYTE_STREAM_SPLIT")},
+        data_page_size=1 << 24,
     )
-    return portfolio.value()
-
-
-def donchian_same_close(frame: pd.DataFrame) -> pd.Series:
-    """vectorbt: IBM, Donchian 20/10 long, filled at the close that decides, 0.2 % commission."""
-    import vectorbt as vbt
-
-    bars = adjusted(frame, "IBM")
-    close = bars["Close"]
-    enter = close > bars["High"].rolling(20).max().shift(1)
-    leave = close < bars["Low"].rolling(10).min().shift(1)
-    portfolio = vbt.Portfolio.from_signals(close, enter, leave, fees=0.002, init_cash=CAPITAL, freq="D")
-    return portfolio.value()
-
-
-def short_sma_next_close(frame: pd.DataFrame) -> pd.Series:
-    """vectorbt: MSFT, short while SMA 10 <= SMA 30, filled at the next close, 0.1 % commission."""
-    import vectorbt as vbt
-
-    close = adjusted(frame, "MSFT")["Close"]
-    fast, slow = close.rolling(10).mean(), close.rolling(30).mean()
-    down, up = (fast <= slow).shift(1, fill_value=False), (fast > slow).shift(1, fill_value=False)
-    portfolio = vbt.Portfolio.from_signals(
-        close, down, up, direction="shortonly", fees=0.001, init_cash=CAPITAL, freq="D"
-    )
-    return portfolio.value()
-
-
-def sma_whole_shares(frame: pd.DataFrame) -> pd.Series:
-    """backtesting: AAPL, SMA 20/50 level, next open, whole shares, 0.1 % commission each side.
-
-    It makes its first decision one bar after the indicators are defined.
-    """
-    from backtesting import Backtest, Strategy
-
-    class Cross(Strategy):  # type: ignore[misc]
-        def init(self) -> None:
-            self.fast = self.I(lambda x: pd.Series(x).rolling(20).mean(), self.data.Close)
-            self.slow = self.I(lambda x: pd.Series(x).rolling(50).mean(), self.data.Close)
-
-        def next(self) -> None:
-            if self.fast[-1] > self.slow[-1] and not self.position:
-                self.buy()
-            elif self.fast[-1] <= self.slow[-1] and self.position:
-                self.position.close()
-
-    run = Backtest(adjusted(frame, "AAPL"), Cross, cash=CAPITAL, commission=0.001, finalize_trades=False).run()
-    return run["_equity_curve"]["Equity"]
-
-
-def monthly(frame: pd.DataFrame, symbols: list[str]) -> pd.Series:
-    """bt: equal weights at every month's last close but the data's own last, no costs."""
-    import bt
-
-    close = pd.DataFrame({symbol: adjusted(frame, symbol)["Close"] for symbol in symbols})
-    months = close.index.to_period("M")
-    ends = close.index[:-1][months[:-1] != months[1:]]
-    algos = [bt.algos.RunOnDate(*ends), bt.algos.SelectAll(), bt.algos.WeighEqually(), bt.algos.Rebalance()]
-    test = bt.Backtest(bt.Strategy("s", algos), close, initial_capital=CAPITAL, integer_positions=False)
-    bt.run(test)
-    return test.strategy.values.loc[close.index[0] :]
 
 
 def main() -> None:
     frame = load(sys.argv[1])
-    curves = {
-        "sma_next_open": sma_next_open(frame),
-        "donchian_same_close": donchian_same_close(frame),
-        "short_sma_next_close": short_sma_next_close(frame),
-        "sma_whole_shares": sma_whole_shares(frame),
-        "equal_weight_monthly": monthly(frame, ["AAPL", "IBM", "MSFT"]),
-        "equal_weight_late_listing": monthly(frame, ["GOOG", "IBM", "MSFT"]),
-    }
-    table = pd.DataFrame({name: np.asarray(curve, dtype=float) for name, curve in curves.items()})
-    table.insert(0, "date", pd.to_datetime(frame.loc[frame["symbol"] == "IBM", "date"].to_numpy()).date)
-    table.to_parquet(HERE / "curves.parquet", index=False, compression="zstd")
-    frame.to_parquet(HERE / "prices.parquet", index=False, compression="zstd")
-    print(table.iloc[[0, -1]].T)
+    dates = bars_of(frame, "IBM", adjusted=True).index.date
+    # to a millionth of a currency unit: curves of one scenario are then mostly the same bytes
+    write(table_of(all_curves(frame), dates).round({"equity": 6}), "curves")
+    write(weights_of(frame), "weights")
+    write(frame, "prices")
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ class Panel:
     firsts: IntArray
     lasts: IntArray
     counts: IntArray
-    _places: tuple[IntArray | slice, ...]
+    places: tuple[IntArray | slice, ...]
     _memory: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -172,7 +172,7 @@ class Panel:
                 prices[name] = first.reshape(shape)  # one symbol as traded: nothing to copy
                 continue
             values = prices[name] = np.empty(shape)
-            for n, (one, factor, place) in enumerate(zip(self.series, factors, self._places, strict=True)):
+            for n, (one, factor, place) in enumerate(zip(self.series, factors, self.places, strict=True)):
                 if self.counts[n] != shape[1]:
                     values[n] = np.nan
                 own = getattr(one, name)
@@ -200,7 +200,7 @@ class Panel:
             ratio = np.ones(len(one.dates)) if one.split is None else one.split
             paid = np.zeros(len(one.dates)) if one.dividend is None else one.dividend
             own = np.flatnonzero((ratio != 1.0) | (paid != 0.0))
-            place = self._places[n]
+            place = self.places[n]
             bars.append(own + place.start if isinstance(place, slice) else place[own])
             values.append(np.column_stack([ratio[own], paid[own]]))
             first.append(first[-1] + len(own))
@@ -243,7 +243,7 @@ class Panel:
 
     def own(self, n: int, stop: int) -> "IntArray | slice":
         """Where symbol n has bars before calendar bar `stop`: a slice when it has no holes."""
-        place = self._places[n]
+        place = self.places[n]
         if isinstance(place, slice):
             return slice(min(place.start, stop), min(place.stop, stop))
         return place[: int(np.searchsorted(place, stop))]
@@ -349,18 +349,6 @@ class RunBars:
         result: npt.NDArray[np.bool_] = (self.panel.firsts <= at) & ((ended < 0) | (at < ended))
         return result
 
-    def growth(self, at: IntArray, lookback: int, skip: int) -> FloatArray:
-        """close[i-skip]/close[i-lookback] - 1 over own bars, i the last one by that day: [len(at), N], NaN before."""
-        result = np.full((len(at), len(self.panel.series)), np.nan)
-        for n in range(len(self.panel.series)):
-            own = self.own(n)
-            close = self.panel.adjusted.close[n, own]
-            i = at - own.start if isinstance(own, slice) else np.searchsorted(own, at, side="right") - 1
-            i = np.minimum(i, len(close) - 1)
-            known = i >= lookback
-            result[known, n] = close[i[known] - skip] / close[i[known] - lookback] - 1.0
-        return result
-
 
 class Memory:
     """Arrays by name and arguments, those used last, up to a number of bytes. For any number of threads."""
@@ -371,12 +359,17 @@ class Memory:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], FloatArray]) -> FloatArray:
+    def find(self, key: Hashable) -> FloatArray | None:
         with self._lock:
             known = self._kept.get(key)
             if known is not None:
                 self._kept.move_to_end(key)
-                return known
+            return known
+
+    def get(self, key: Hashable, make: Callable[[], FloatArray]) -> FloatArray:
+        known = self.find(key)
+        if known is not None:
+            return known
         made = make()
         with self._lock:
             if key not in self._kept:

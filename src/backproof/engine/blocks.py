@@ -1,7 +1,7 @@
 """Blocks of a grid: signal strategies that share bars are decided one by one and simulated in one compiled call."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -89,11 +89,10 @@ def alone_on(panel: Panel, n: int) -> bool:
     return bool(panel.counts[n] == len(panel.dates))
 
 
-@dataclass(frozen=True, eq=False)
-class Job:
+class Job(NamedTuple):
     """One strategy with its settings; rows: where its numbers go, one for each group of the world."""
 
-    rows: IntArray
+    rows: list[int]
     strategy: SignalStrategy
     rules: Rules
     capital: float
@@ -106,13 +105,13 @@ def run_block(world: World, jobs: list[Job], rows: FloatArray, room: Room) -> No
     run, groups, symbols = world.run, world.groups, world.firsts.shape[1]
     count = len(jobs) * groups
     signals = np.empty((count, symbols, run.stop), dtype=np.uint8)
-    numbers, choices = np.empty((count, l.NUMBER_SIZE)), np.empty((count, l.CHOICE_SIZE), dtype=np.int64)
-    capital, risk_free = np.empty(count), np.empty(count)
+    by_job = signals.reshape(len(jobs), groups * symbols, run.stop)
     for i, job in enumerate(jobs):
-        mine = slice(i * groups, (i + 1) * groups)
-        signals[mine] = _decide(job.strategy, run).reshape(groups, symbols, run.stop)
-        numbers[mine], choices[mine] = job.rules
-        capital[mine], risk_free[mine] = job.capital, job.risk_free
+        by_job[i] = _decide(job.strategy, run)
+    numbers = np.repeat([job.rules.numbers for job in jobs], groups, axis=0)
+    choices = np.repeat([job.rules.choices for job in jobs], groups, axis=0)
+    capital = np.repeat([job.capital for job in jobs], groups)
+    risk_free = np.repeat([job.risk_free for job in jobs], groups)
     _make_room(room, symbols, world.bars)
     worlds = np.tile(np.arange(groups), len(jobs))
     out = np.empty((count, ROW_SIZE))
@@ -149,7 +148,7 @@ def run_block(world: World, jobs: list[Job], rows: FloatArray, room: Room) -> No
         )
         if done < count:  # the ledger was too small for one row
             room.update(_ledger(2 * len(room["keys"])))
-    rows[np.concatenate([job.rows for job in jobs])] = out
+    rows[[row for job in jobs for row in job.rows]] = out
 
 
 def _decide(strategy: SignalStrategy, run: RunBars) -> MaskArray:

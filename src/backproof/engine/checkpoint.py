@@ -19,6 +19,7 @@ from backproof.engine.fingerprint import ENGINE_SEMANTICS
 from backproof.errors import CheckpointMismatch
 
 if TYPE_CHECKING:
+    from backproof.engine.context import Context
     from backproof.engine.simulation import Simulation
 
 MAGIC = b"BPCHKPT\n"
@@ -42,6 +43,7 @@ def dump(simulation: "Simulation") -> bytes:
         "engine_semantics": ENGINE_SEMANTICS,
         "fingerprint": simulation.fingerprint(),
         "position": simulation.position,
+        "strategy": {"state": json.loads(simulation.saved_state()), "by_weight": int(_by_weight(simulation))},
         "arrays": [[name, array.dtype.newbyteorder("<").str, list(array.shape)] for name, array in arrays.items()],
     }
     text = json.dumps(header, separators=(",", ":")).encode()
@@ -72,7 +74,13 @@ def load(simulation: "Simulation", data: bytes) -> None:
         "values": ("<f8", (rows, layout.VALUE_COLUMNS)),
     }
     _same("arrays", {name: (array.dtype.str, array.shape) for name, array in arrays.items()}, shapes)
+    strategy = header.get("strategy")
+    if not isinstance(strategy, dict) or strategy.keys() != {"state", "by_weight"}:
+        raise CheckpointMismatch("the checkpoint's strategy cannot be read", field="strategy")
+    simulation.prepare()
     _restore(simulation, arrays, position, rows)
+    if simulation.context is not None:
+        _restore_context(simulation, simulation.context, strategy)
 
 
 def _opened(data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -124,6 +132,16 @@ def _restore(simulation: "Simulation", arrays: Arrays, position: int, rows: int)
     simulation.path[:, :position] = arrays["path"]
     simulation.keys[:rows], simulation.values[:rows] = arrays["keys"], arrays["values"]
     simulation.position = position
+
+
+def _by_weight(simulation: "Simulation") -> bool:
+    return simulation.context is not None and bool(simulation.context.weighted)
+
+
+def _restore_context(simulation: "Simulation", context: "Context", strategy: dict[str, Any]) -> None:
+    context.state = strategy["state"]
+    context.weighted = True if strategy["by_weight"] else None  # False is found out by the next order
+    simulation.choices[layout.BY_WEIGHT] = strategy["by_weight"]
 
 
 def _same(field: str, found: object, expected: object) -> None:

@@ -39,7 +39,7 @@ def kernel(signature: str) -> Callable[[F], F]:
     """Compile at import for exactly this signature, without the GIL, cached on disk.
 
     Kernels and what they call make no arrays, so they do without numba's reference counting: it would cost more than
-    the simulation itself, since groups of arrays are handed from function to function (docs/decisions/0008).
+    the simulation itself, since groups of arrays are handed from function to function (docs/decisions/0009).
     """
 
     def decorate(function: F) -> F:

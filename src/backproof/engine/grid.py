@@ -3,11 +3,12 @@
 import difflib
 import itertools
 import math
+import operator
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -127,8 +128,7 @@ class _Variant:
     bars: tuple[Any, ...]  # equal for variants that run on the same World
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Row:
+class _Row(NamedTuple):
     """One combination, checked."""
 
     values: tuple[Any, ...]
@@ -166,8 +166,9 @@ class _Plan:
         self._params_at = [i for i, name in enumerate(names) if name.removeprefix(_PARAMETERS) in fields]
         self._settings_at = [i for i, name in enumerate(names) if i not in self._params_at and name != "symbol"]
         self._names = names
-        self._params: dict[tuple[Any, ...], BaseModel | InvalidInput] = {}
-        self._variants: dict[tuple[Any, ...], _Variant | InvalidInput] = {}
+        self._params_key, self._settings_key = _picker(self._params_at), _picker(self._settings_at)
+        self._params: dict[Any, BaseModel | InvalidInput] = {}
+        self._variants: dict[Any, _Variant | InvalidInput] = {}
         self._rows = self._checked(skip)
 
     def _find_strategy(self) -> type[Strategy]:
@@ -223,7 +224,7 @@ class _Plan:
         return ", ".join(f"{name}={value}" for name, value in zip(self._names, values, strict=True))
 
     def _params_of(self, combination: tuple[Any, ...]) -> BaseModel | InvalidInput:
-        key = tuple(combination[i] for i in self._params_at)
+        key = self._params_key(combination)
         found = self._params.get(key)
         if found is None:
             given: dict[str, Any] = self._given.get("parameters") or {}
@@ -242,7 +243,7 @@ class _Plan:
                 return error
 
     def _variant_of(self, combination: tuple[Any, ...]) -> _Variant | InvalidInput:
-        key = tuple(combination[i] for i in self._settings_at)
+        key = self._settings_key(combination)
         found = self._variants.get(key)
         if found is None:
             document = {**self._given}
@@ -298,7 +299,7 @@ class _Plan:
                 list(pool.map(work, tasks))
                 whole = list(pool.map(self._simulated, singles))
         for world, jobs in groups:
-            mine = np.concatenate([job.rows for job in jobs])
+            mine = np.array([row for job in jobs for row in job.rows])
             self._measure(world, jobs, mine, rows, measured)
         for row, numbers in zip(singles, whole, strict=True):
             for name, value in numbers.items():
@@ -332,8 +333,8 @@ class _Plan:
 
     def _grouped(self) -> tuple[list[tuple[World, list[Job]]], list[int]]:
         """Rows that share bars, and rows that must run by themselves."""
-        strategy = self._strategy
-        if not issubclass(strategy, SignalStrategy) or (self._alone and not strategy.independent):
+        first = self._strategy(self._rows[0].params)
+        if not isinstance(first, SignalStrategy) or (self._alone and not first.independent):
             return [], list(range(len(self._rows)))
         regular = self._regular_symbols() if self._alone else ()
         worlds: dict[tuple[Any, ...], tuple[World, list[Job]]] = {}
@@ -358,9 +359,8 @@ class _Plan:
         if key not in worlds:
             config = variant.config.model_copy(update={"symbols": symbols})
             worlds[key] = (World.of(config, self._bars, apart=apart), [])
-        strategy = self._strategy(row.params)
-        rules, capital = variant.rules, variant.config.initial_capital
-        job = Job(np.array(numbers), cast(SignalStrategy, strategy), rules, capital, variant.risk_free, variant.periods)
+        strategy = cast(SignalStrategy, self._strategy(row.params))
+        job = Job(numbers, strategy, variant.rules, variant.config.initial_capital, variant.risk_free, variant.periods)
         worlds[key][1].append(job)
 
     def _regular_symbols(self) -> frozenset[str]:
@@ -368,6 +368,11 @@ class _Plan:
         symbols = tuple(dict.fromkeys(self._values["symbol"]))
         panel = self._bars.panel(symbols)
         return frozenset(symbol for n, symbol in enumerate(symbols) if alone_on(panel, n))
+
+
+def _picker(places: list[int]) -> Callable[[tuple[Any, ...]], Any]:
+    """Picks what stands at some places of a combination, as something to look up by."""
+    return operator.itemgetter(*places) if places else lambda _: None
 
 
 def _listed(name: str, values: Any) -> list[Any]:

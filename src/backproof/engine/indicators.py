@@ -9,12 +9,12 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import talib
 
+from backproof.engine.arrays import FloatArray, IntArray
 from backproof.engine.bars import RunBars
+from backproof.engine.signals import growth_at
 
-FloatArray = npt.NDArray[np.float64]
 Field = Literal["open", "high", "low", "close"]
 
 
@@ -61,6 +61,25 @@ def lowest_before(bars: RunBars, period: int) -> FloatArray:
     return _line(bars, "low", period + 1, ("lowest", period), lambda low: _before(low, period, talib.MIN))
 
 
+def growth(bars: RunBars, at: IntArray, lookback: int, skip: int) -> FloatArray:
+    """close[i-skip]/close[i-lookback] - 1 over own bars, i the last one by that day: [len(at), N], NaN before.
+
+    at: calendar bars, increasing
+    """
+    close = bars.panel.adjusted.close
+    result = np.full((len(at), close.shape[0]), np.nan)
+    own = [bars.own(n) for n in range(close.shape[0])]
+    first = np.array([one.start if isinstance(one, slice) else -1 for one in own], dtype=np.int64)
+    stop = np.array([one.stop if isinstance(one, slice) else -1 for one in own], dtype=np.int64)
+    growth_at(close, at, first, stop, lookback, skip, result)
+    for n in np.flatnonzero(first < 0):  # symbols with holes
+        mine = close[n, own[n]]
+        i = np.minimum(np.searchsorted(np.asarray(own[n]), at, side="right") - 1, len(mine) - 1)
+        known = i >= lookback
+        result[known, n] = mine[i[known] - skip] / mine[i[known] - lookback] - 1.0
+    return result
+
+
 def _before(values: FloatArray, period: int, extreme: Callable[[FloatArray, int], FloatArray]) -> FloatArray:
     result = np.empty(len(values))
     result[0] = np.nan
@@ -72,7 +91,11 @@ def _line(
     bars: RunBars, field: Field, least: int, key: Hashable, compute: Callable[[FloatArray], FloatArray]
 ) -> FloatArray:
     """One line, [N, T]; see `_lines`."""
-    line: FloatArray = _lines(bars, field, least, key, 1, lambda own: (compute(own),))[0]
+    memory = bars.memory
+    known = None if memory is None else memory.find(key)
+    if known is None:
+        known = _lines(bars, field, least, key, 1, lambda own: (compute(own),))
+    line: FloatArray = known[0]
     return line
 
 

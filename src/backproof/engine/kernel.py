@@ -22,36 +22,40 @@ VALUED_AT_ONCE = 4096  # bars, so that the recorded path stays in the cache whil
 
 
 @inner
-def decide_signals(book: Book, market: Market, listing: Listing, wishes: Wishes, p: int, n: int) -> None:
-    """Turn today's signal of a symbol into its waiting order; an entry beats an exit, and while holding is ignored."""
+def decide_signals(book: Book, market: Market, listing: Listing, wishes: Wishes, q: int, p: int, n: int) -> bool:
+    """Turn a symbol's signal of bar p, in column q, into its waiting order; whether it became one.
+
+    An entry beats an exit; an entry on the side that is held is ignored.
+    """
     orders, choices = book.orders, book.choices
-    bits = wishes.signals[n, p]
+    bits = wishes.signals[n, q]
     if bits == 0 or p == listing.ended[n] or math.isnan(market.close[n, p]):
-        return
+        return False
     held = book.state[l.SHARES, n]
     order = 0
     if bits & l.ENTER_LONG and choices[l.ALLOW_LONG] == 1:
         if held > 0.0:
-            return
+            return False
         order = l.OPEN_LONG | l.CLOSE if held < 0.0 else l.OPEN_LONG
     elif bits & l.ENTER_SHORT and choices[l.ALLOW_SHORT] == 1:
         if held < 0.0:
-            return
+            return False
         order = l.OPEN_SHORT | l.CLOSE if held > 0.0 else l.OPEN_SHORT
     elif bits & (l.EXIT_LONG | l.EXIT_SHORT) == 0:
-        return  # an entry on a side that is not allowed
+        return False  # an entry on a side that is not allowed
     elif (held > 0.0 and bits & l.EXIT_LONG) or (held < 0.0 and bits & l.EXIT_SHORT):
         order = l.CLOSE
     if order & (l.OPEN_LONG | l.OPEN_SHORT) and bits & (l.LIMIT_ENTRY | l.STOP_ENTRY):
         order |= l.AT_LIMIT if bits & l.LIMIT_ENTRY else l.AT_STOP
         if bits & l.GTC_ENTRY:
             order |= l.UNTIL_REPLACED
-        book.state[l.LEVEL, n] = wishes.levels[n, p]
+        book.state[l.LEVEL, n] = wishes.levels[n, q]
     if orders[l.ORDER, n] == 0 and order != 0:
         book.counters[l.WAITING] += 1
     elif orders[l.ORDER, n] != 0 and order == 0:
         book.counters[l.WAITING] -= 1
     orders[l.ORDER, n] = order
+    return True
 
 
 @inner
@@ -76,7 +80,7 @@ def next_event(
         return p
     held = book.state[l.SHARES, n]
     until = stop
-    if book.choices[l.BY_WEIGHT] == 0:
+    if book.choices[l.BY_WEIGHT] == 0 and book.choices[l.PLACED] == 0:
         matters = 0
         if book.choices[l.ALLOW_LONG] == 1 and held <= 0.0:
             matters |= l.ENTER_LONG
@@ -252,9 +256,9 @@ def simulate_bar(
     if fill_at == l.SAME_CLOSE:
         if row >= 0:
             decide_weights(book, listing, wishes, p, row)
-        elif not by_weight:
+        elif not by_weight and book.choices[l.PLACED] == 0:
             for i in range(today):
-                decide_signals(book, market, listing, wishes, p, awake[i])
+                decide_signals(book, market, listing, wishes, p, p, awake[i])
     if fill_at != l.NEXT_OPEN and counters[l.WAITING] > 0:
         if by_weight:
             rebalance(book, market, market.close, l.AT_CLOSE, t, p)
@@ -353,9 +357,9 @@ def run(
         if decides_after and counters[l.INSOLVENT] == 0:
             if decides:
                 decide_weights(book, listing, wishes, p, row)
-            elif not by_weight:
+            elif not by_weight and book.choices[l.PLACED] == 0:
                 for i in range(today):
-                    decide_signals(book, market, listing, wishes, p, awake[i])
+                    decide_signals(book, market, listing, wishes, p, p, awake[i])
         p += 1
         if decides:
             row += 1
@@ -367,6 +371,44 @@ def run(
                 n = awake[i]
                 awake_at[n] = next_event(book, market, listing, actions, wishes, n, p, limit)
     return stop
+
+
+@kernel(
+    "void(float64[:,::1], int64[:,::1], float64[::1], int64[::1], int64[::1], float64[:,::1], int64[::1], int64[::1],"
+    " uint8[:,::1], float64[:,::1], float64[:,::1], int64[::1], float64[::1], int64)"
+)
+def decide(
+    state: FloatArray,
+    orders: IntArray,
+    account: FloatArray,
+    counters: IntArray,
+    choices: IntArray,
+    close: FloatArray,
+    firsts: IntArray,
+    ended: IntArray,
+    signals: MaskArray,
+    levels: FloatArray,
+    weights: FloatArray,
+    asked_as: IntArray,
+    asked: FloatArray,
+    p: int,
+) -> None:
+    """Turn what was placed at the close of bar p, after it was simulated, into waiting orders.
+
+    signals, levels: [N, 1], with asked_as, asked [N] (see ASKED_AS); or weights: [1, N]
+    """
+    nothing = orders[:0]
+    book = Book(state, orders, account, counters, account, choices, nothing, state, nothing, state)
+    market = Market(close, close, close, close, close)
+    listing = Listing(firsts, ended, account)
+    wishes = Wishes(signals, levels, counters, weights)
+    if choices[l.BY_WEIGHT] == 1:
+        decide_weights(book, listing, wishes, p, 0)
+        return
+    for n in range(state.shape[1]):
+        if decide_signals(book, market, listing, wishes, 0, p, n):
+            orders[l.ASKED_AS, n] = asked_as[n]
+            state[l.ASKED, n] = asked[n]
 
 
 @kernel(

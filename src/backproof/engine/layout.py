@@ -11,7 +11,8 @@ PEAK = 2  # best price of the position so far, for the trailing stop
 TARGET = 3  # weight of the waiting order, fraction of equity (weight strategies only)
 LEVEL = 4  # price of the waiting limit or stop entry
 BORROWED = 5  # borrow cost since the symbol's last record in the ledger
-STATE_ROWS = 6
+ASKED = 6  # size that the order asks for in place of the configuration's, by ASKED_AS
+STATE_ROWS = 7
 
 # --- orders, int64 [ORDER_ROWS, N]
 ORDER = 0  # waiting order: 0 none, else bits below (weight strategies: OPEN_WEIGHT)
@@ -20,7 +21,8 @@ EXPIRED = 2  # limit and stop entries so far that ran out
 SEEN = 3  # calendar bar up to which (exclusive) PEAK has taken the bars' extremes
 ENTERED = 4  # calendar bar on which the position was opened
 INSIDE = 5  # 1: it was opened inside that bar, not at its open or close
-ORDER_ROWS = 6
+ASKED_AS = 6  # 0: the configuration's sizing, else 1 + SIZING of ASKED
+ORDER_ROWS = 7
 
 CLOSE = 1  # order bits: leave the position ...
 OPEN_LONG = 2  # ... then enter long
@@ -66,7 +68,9 @@ BY_WEIGHT = 5  # 1: decisions are target weights, else signals
 STOPS = 6  # 1: some stop or target is set
 STOPS_NEXT_BAR = 7  # 1: stops are first checked on the bar after the entry
 REINVEST = 8  # 1: dividends of long positions buy shares at the ex-date's close
-CHOICE_SIZE = 9
+PLACED = 9  # 1: orders are placed from outside after each bar (`decide`), there are no signals or weights to read
+TRACKED = 10  # 1: average cost, peak and entry bar of positions are kept (for stops, and for those who place orders)
+CHOICE_SIZE = 11
 
 NEXT_OPEN, NEXT_CLOSE, SAME_CLOSE = 0, 1, 2  # FILL_AT
 PERCENT_EQUITY, FIXED_SHARES, FIXED_CASH = 0, 1, 2  # SIZING

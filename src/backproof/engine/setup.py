@@ -49,7 +49,7 @@ def rules_of(config: BacktestConfig) -> Rules:
     choices[l.ALLOW_LONG] = execution.direction != "short_only"
     choices[l.ALLOW_SHORT] = execution.direction != "long_only"
     choices[l.SIZING] = _SIZING[execution.sizing.type]
-    choices[l.STOPS] = bool(risk.levels)
+    choices[l.STOPS] = choices[l.TRACKED] = bool(risk.levels)
     choices[l.STOPS_NEXT_BAR] = risk.stops_active == "next_bar"
     choices[l.REINVEST] = execution.dividends == "reinvest"
     return Rules(numbers, choices)

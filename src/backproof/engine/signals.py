@@ -1,8 +1,8 @@
-"""Compiled signals of two lines: where one is above the other, and where it crosses."""
+"""Compiled passes over indicators: where a line is above another, where it crosses, how far closes have grown."""
 
 import math
 
-from backproof.engine.arrays import FloatArray, MaskArray
+from backproof.engine.arrays import FloatArray, IntArray, MaskArray
 from backproof.engine.compiled import kernel
 from backproof.engine.layout import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT
 
@@ -39,3 +39,21 @@ def cross_signals(fast: FloatArray, slow: FloatArray, close: FloatArray, mask: M
                 elif a < b and c >= d:
                     mask[n, p] = DOWN
             before = p
+
+
+@kernel("void(float64[:,::1], int64[::1], int64[::1], int64[::1], int64, int64, float64[:,::1])")
+def growth_at(
+    close: FloatArray, at: IntArray, first: IntArray, stop: IntArray, lookback: int, skip: int, out: FloatArray
+) -> None:
+    """close[p - skip] / close[p - lookback] - 1 of symbols without holes, p the last bar by each of `at`.
+
+    close: [N, T]; at: [R], increasing; first, stop: [N], the symbol's bars, first < 0 to leave it out
+    out: [R, N], left as it is where a symbol has too few bars
+    """
+    for n in range(close.shape[0]):
+        if first[n] < 0:
+            continue
+        for r in range(at.shape[0]):
+            p = min(at[r], stop[n] - 1)
+            if p - lookback >= first[n]:
+                out[r, n] = close[n, p - skip] / close[n, p - lookback] - 1.0

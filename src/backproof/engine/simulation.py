@@ -1,8 +1,10 @@
 """One backtest: prepare the decisions, simulate in ranges of bars, give the result."""
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,16 +13,15 @@ from pydantic import BaseModel
 from backproof.domain.config import BacktestConfig, parse_config
 from backproof.engine import checkpoint, layout
 from backproof.engine.bars import Bars, RunBars
+from backproof.engine.context import Context
 from backproof.engine.decisions import Decisions, Signals, Weights, checked
 from backproof.engine.fingerprint import ENGINE_SEMANTICS, identify
-from backproof.engine.kernel import advance
+from backproof.engine.kernel import advance, decide
 from backproof.engine.metrics import period_rate, periods_per_year
 from backproof.engine.result import Result
 from backproof.engine.setup import market_of, rules_of, run_of
 from backproof.engine.strategies import (
-    SignalStrategy,
     Strategy,
-    WeightStrategy,
     check_config,
     find_strategy,
 )
@@ -38,12 +39,19 @@ _NO_LEVELS = np.zeros((1, 1))
 _FIRST_ROWS = 512  # room in the ledger at the start; it grows as needed
 
 
-def simulate(config: Mapping[str, object] | BacktestConfig, bars: Bars, *, with_fingerprint: bool = False) -> Result:
+def simulate(
+    config: Mapping[str, object] | BacktestConfig,
+    bars: Bars,
+    *,
+    strategy: type[Strategy] | None = None,
+    with_fingerprint: bool = False,
+) -> Result:
     """Run one backtest and return its result. No service, no disk.
 
     config: the same description that the API and `backproof run` take, as a dict or a BacktestConfig
     bars:   Bars.from_frame(...) of the symbols and, when configured, the benchmark; with all history before
             `start_date` that is to serve as warm-up. Made once, used for any number of runs.
+    strategy: your own strategy class, in place of the one that `strategy_type` names
     with_fingerprint: compute the fingerprint now rather than when it is first asked for
 
         bars = backproof.Bars.from_frame(frame)
@@ -62,7 +70,9 @@ def simulate(config: Mapping[str, object] | BacktestConfig, bars: Bars, *, with_
     Raises InvalidInput (every wrong field named by a JSON pointer), DataError when the bars cannot serve this run,
     StrategyError when the strategy answers wrongly.
     """
-    simulation = Simulation(parse_config(config), bars)
+    if strategy is not None and isinstance(config, Mapping):
+        config = {**config, "strategy_type": strategy.name}
+    simulation = Simulation(parse_config(config), bars, strategy=strategy)
     simulation.prepare()
     simulation.advance(simulation.total_bars)
     result = simulation.result()
@@ -81,17 +91,30 @@ class Simulation:
     """
 
     def __init__(
-        self, config: BacktestConfig, bars: Bars, *, decide: Callable[[RunBars], Decisions] | None = None
+        self,
+        config: BacktestConfig,
+        bars: Bars,
+        *,
+        strategy: type[Strategy] | None = None,
+        decide: Callable[[RunBars], Decisions] | None = None,
+        forgetful: bool = False,
     ) -> None:
-        """decide: makes the decisions in place of the configured strategy (tests, research)."""
+        """Prepare nothing yet.
+
+        strategy:  a class, in place of the one the configuration names
+        decide:    makes the decisions in place of any strategy (tests, research)
+        forgetful: a strategy that decides bar by bar is made anew on every bar, with its state written out and read
+                   back, which shows what it keeps elsewhere
+        """
         self.config = config
         self.bars = bars
-        self.strategy_type: type[Strategy] | None = None
+        self.strategy_type = strategy
         self.params: BaseModel | None = None
         self._decide = decide
+        self._forgetful = forgetful
         if decide is None:
-            self.params = check_config(config)
-            self.strategy_type = find_strategy(config.strategy_type)
+            self.params = check_config(config, strategy)
+            self.strategy_type = strategy or find_strategy(config.strategy_type)
         panel = bars.panel(config.symbols)
         self.run = run_of(config, bars, panel)
         self.market, self.actions = market_of(config, panel)
@@ -120,78 +143,129 @@ class Simulation:
         self._plan = np.empty((layout.PLAN_ROWS, count), dtype=np.int64)
         self._scratch = np.empty((layout.SCRATCH_ROWS, count))
         self.decisions: Decisions | None = None
+        self.context: Context | None = None
+        self._strategy: Strategy | None = None
+        self._prepared = False
 
     def prepare(self) -> None:
         """Compute indicators and decisions for the whole run (they never depend on later bars). Idempotent.
 
         Raises StrategyError when the strategy fails or answers with the wrong shape or type.
         """
-        if self.decisions is not None:
+        if self._prepared:
             return
-        name = self.config.strategy_type
         try:
             decisions = self._decisions()
         except BackproofError:
             raise
         except Exception as error:
-            raise StrategyError(f"{name} failed: {type(error).__name__}: {error}", strategy=name) from error
-        self.decisions = checked(decisions, self.run, self.config)
-        self.choices[layout.BY_WEIGHT] = isinstance(self.decisions, Weights)
+            raise self._failure(error) from error
+        if decisions is not None:
+            self.decisions = checked(decisions, self.run, self.config)
+            self.choices[layout.BY_WEIGHT] = isinstance(self.decisions, Weights)
+        self._prepared = True
 
-    def _decisions(self) -> Decisions:
+    def _decisions(self) -> Decisions | None:
         if self._decide is not None:
             return self._decide(self.run)
         if self.strategy_type is None or self.params is None:
             raise StrategyError("no strategy")
-        return decide_with(self.strategy_type(self.params), self.run)
+        strategy = self._strategy = self.strategy_type(self.params)
+        if strategy.form != "events":
+            return decide_with(strategy, self.run)
+        if self.config.execution.fill == "same_close":
+            message = f"{strategy.name} decides bar by bar, after the close: use next_open or next_close"
+            raise InvalidInput.at("/execution/fill", "needs_next_bar", message)
+        lines = strategy.indicators(self.run)
+        self.context = Context(self.run, self.state, self.orders, self.account, self.path, lines, self.config)
+        self.choices[layout.PLACED] = self.choices[layout.TRACKED] = 1
+        return None
+
+    def _failure(self, error: Exception, when: str = "") -> StrategyError:
+        name = self.config.strategy_type
+        return StrategyError(f"{name} failed{when}: {type(error).__name__}: {error}", strategy=name)
 
     def advance(self, stop: int) -> None:
         """Simulate bars [position, stop)."""
         self.prepare()
-        run, market, actions = self.run, self.market, self.actions
         stop = min(stop, self.total_bars)
+        if self.context is None:
+            self._simulate(stop)
+        else:
+            self._bar_by_bar(self.context, stop)
+        if self.position and not math.isfinite(self.path[layout.PATH_EQUITY, self.position - 1]):
+            raise DataError("the prices move so far that the account's value is no number any more")
+
+    def _simulate(self, stop: int) -> None:
+        before, after = self._arguments()
+        while self.position < stop:
+            at = self.run.first, self.position, stop
+            self.position = advance(*before, self.keys, self.values, *after, *at)  # type: ignore[call-arg]
+            if self.position < stop:  # the ledger might not hold the next bar
+                self.make_room(4 * len(self.keys))
+
+    def _arguments(self) -> tuple[Any, Any]:
+        """The kernel's arrays, without the ledger, which may be replaced by a larger one."""
+        run = self.run
         signals, levels, weights_at, weights = _NO_SIGNALS, _NO_LEVELS, _NO_WEIGHTS_AT, _NO_WEIGHTS
         if isinstance(self.decisions, Signals):
             signals = self.decisions.mask
             levels = _NO_LEVELS if self.decisions.levels is None else self.decisions.levels
         elif self.decisions is not None:
             weights_at, weights = self.decisions.at, self.decisions.values
+        before = (self.state, self.orders, self.account, self.counters, self.numbers, self.choices)
+        listing = (run.panel.firsts, run.ended, run.panel.gaps)
+        wishes = (signals, levels, weights_at, weights)
+        return before, (self._plan, self._scratch, *self.market, *listing, *self.actions, *wishes, self.path)
+
+    def _bar_by_bar(self, context: Context, stop: int) -> None:
+        """Simulate a bar, then let the strategy look at its close and place orders, until `stop`."""
+        run, counters, choices = self.run, self.counters, self.choices
+        before, after = self._arguments()
+        account: Any = (self.state, self.orders, self.account, counters, choices)
+        listing: Any = (run.panel.adjusted.close, run.panel.firsts, run.ended)
         while self.position < stop:
-            self.position = advance(
-                self.state,
-                self.orders,
-                self.account,
-                self.counters,
-                self.numbers,
-                self.choices,
-                self.keys,
-                self.values,
-                self._plan,
-                self._scratch,
-                market.open,
-                market.high,
-                market.low,
-                market.close,
-                market.marks,
-                run.panel.firsts,
-                run.ended,
-                run.panel.gaps,
-                actions.first,
-                actions.bars,
-                actions.values,
-                signals,
-                levels,
-                weights_at,
-                weights,
-                self.path,
-                run.first,
-                self.position,
-                stop,
-            )
-            if self.position < stop:  # the ledger might not hold the next bar
-                self.make_room(2 * len(self.keys))
-        if self.position and not math.isfinite(self.path[layout.PATH_EQUITY, self.position - 1]):
-            raise DataError("the prices move so far that the account's value is no number any more")
+            t = self.position
+            reached = advance(*before, self.keys, self.values, *after, run.first, t, t + 1)  # type: ignore[call-arg]
+            if reached == t:  # the ledger might not hold this bar
+                self.make_room(4 * len(self.keys))
+                continue
+            self.position = reached
+            if counters[layout.INSOLVENT]:
+                continue
+            context.bar = bar = run.first + t
+            self._look(context)
+            if context.placed:
+                choices[layout.BY_WEIGHT] = bool(context.weighted)
+                decide(*account, *listing, *context.take(), bar)  # type: ignore[call-arg]
+                context.forget()
+
+    def _look(self, context: Context) -> None:
+        """Show the strategy this close."""
+        if self._forgetful:
+            self._forget_all(context)
+        try:
+            self._strategy.on_bar(context)  # type: ignore[union-attr]
+        except BackproofError:
+            raise
+        except Exception as error:
+            raise self._failure(error, f" on {context.date}") from error
+
+    def _forget_all(self, context: Context) -> None:
+        """What a resumed run would have: a new strategy, and the state as it was saved."""
+        if self.strategy_type is not None and self.params is not None:
+            self._strategy = self.strategy_type(self.params)
+        context.state = json.loads(self.saved_state())
+
+    def saved_state(self) -> str:
+        """The state of a strategy that decides bar by bar, as JSON; StrategyError when it is not JSON-plain."""
+        if self.context is None:
+            return "null"
+        try:
+            return json.dumps(self.context.state, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            name = self.config.strategy_type
+            raise StrategyError(f"{name}: ctx.state cannot be saved: {error}", strategy=name) from None
 
     def make_room(self, rows: int) -> None:
         """Let the ledger hold at least so many rows."""
@@ -245,10 +319,12 @@ class Simulation:
 
 def decide_with(strategy: Strategy, run: RunBars) -> Decisions:
     """What the strategy wants, in whichever form it decides."""
+    decider: Any = strategy
     indicators = strategy.indicators(run)
-    if isinstance(strategy, SignalStrategy):
-        signals = strategy.signals(run, indicators)
+    if strategy.form == "signals":
+        signals = decider.signals(run, indicators)
         return signals if isinstance(signals, Signals) else Signals(signals)
-    if isinstance(strategy, WeightStrategy):
-        return strategy.target_weights(run, indicators)
+    if strategy.form == "weights":
+        weights: Weights = decider.target_weights(run, indicators)
+        return weights
     raise StrategyError(f"{strategy.name} gives neither signals nor target weights", strategy=strategy.name)

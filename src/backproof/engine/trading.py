@@ -65,7 +65,7 @@ def fill(
     book.account[l.CASH] -= shares * price + commission
     held = state[l.SHARES, n]
     after = held + shares
-    if book.choices[l.STOPS] == 1 and held * shares >= 0.0:
+    if book.choices[l.TRACKED] == 1 and held * shares >= 0.0:
         if held == 0.0:
             state[l.AVERAGE, n] = price
             state[l.PEAK, n] = price
@@ -103,12 +103,14 @@ def worth(book: Book, marks: FloatArray, prices: FloatArray, p: int) -> tuple[fl
 
 
 @inner
-def entry_size(book: Book, price: float, equity: float, power: float) -> float:
+def entry_size(book: Book, n: int, price: float, equity: float, power: float) -> float:
     """Unsigned shares of a signal entry at the slipped price: its budget pays its own costs."""
     if power <= l.ROUNDING * equity:  # what rounding leaves over is no buying power
         return 0.0
     numbers, sizing = book.numbers, book.choices[l.SIZING]
     size = numbers[l.SIZE]
+    if book.orders[l.ASKED_AS, n] != 0:
+        sizing, size = book.orders[l.ASKED_AS, n] - 1, book.state[l.ASKED, n]
     if sizing == l.PERCENT_EQUITY:
         budget = min(size * equity, power)
     elif sizing == l.FIXED_CASH:
@@ -153,7 +155,7 @@ def enter(book: Book, t: int, p: int, n: int, price: float, phase: int, equity: 
         price = slipped(book, price, side)
         if order & l.AT_STOP:
             reason = l.BY_STOP_ENTRY
-    shares = entry_size(book, price, equity, power)
+    shares = entry_size(book, n, price, equity, power)
     if shares <= 0.0:
         book.orders[l.DROPPED, n] += 1
         return power

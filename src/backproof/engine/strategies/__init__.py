@@ -6,7 +6,7 @@ from functools import cache
 from pydantic import BaseModel, ValidationError
 
 from backproof.domain.config import BacktestConfig, field_errors
-from backproof.engine.strategies.base import Parameters, SignalStrategy, Strategy, WeightStrategy
+from backproof.engine.strategies.base import EventStrategy, Parameters, SignalStrategy, Strategy, WeightStrategy
 from backproof.engine.strategies.breakout import DonchianBreakout
 from backproof.engine.strategies.crossover import EmaCrossover, Macd, SmaCrossover
 from backproof.engine.strategies.portfolio import BuyAndHold, EqualWeight, MomentumTopN
@@ -14,6 +14,7 @@ from backproof.engine.strategies.reversion import Bollinger, RsiMeanReversion
 from backproof.errors import FieldError, InvalidInput
 
 __all__ = [
+    "EventStrategy",
     "Parameters",
     "SignalStrategy",
     "Strategy",
@@ -51,14 +52,15 @@ def find_strategy(name: str) -> type[Strategy] | None:
     return _by_name().get(name)
 
 
-def check_config(config: BacktestConfig) -> BaseModel:
-    """The strategy's parsed parameters.
+def check_config(config: BacktestConfig, strategy: type[Strategy] | None = None) -> BaseModel:
+    """The parsed parameters of the strategy that is given, or else named by the configuration.
 
     Raises InvalidInput naming every wrong field at once: an unknown strategy (with the nearest name), unknown or wrong
     parameters, and with code `not_yet` a strategy that is still to come.
     """
     errors: list[FieldError] = []
-    strategy = _by_name().get(config.strategy_type)
+    if strategy is None:
+        strategy = find_strategy(config.strategy_type)
     params: BaseModel | None = None
     if strategy is None:
         errors.append(_unknown_strategy(config.strategy_type))

@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from backproof.engine.bars import RunBars
+    from backproof.engine.context import Context
     from backproof.engine.decisions import Weights
 
     FloatArray: TypeAlias = npt.NDArray[np.float64]
     Indicators: TypeAlias = Mapping[str, FloatArray]
     SignalMask: TypeAlias = npt.NDArray[np.uint8]
 
-Kind = Literal["trend", "reversion", "portfolio", "baseline"]
+Kind = Literal[
+    "trend", "reversion", "breakout", "rotation", "spread", "risk", "portfolio", "baseline", "rules", "other"
+]
+Form = Literal["signals", "weights", "events"]
 
 
 class Parameters(BaseModel):
@@ -39,6 +43,9 @@ class Strategy(ABC):
     long_only: it never decides a short position, so `direction: short_only` is an error
     p:         the parsed parameters of this run
     """
+
+    form: Form
+    """How it decides: by `signals`, by `target_weights`, or bar by bar in `on_bar`; it may depend on the parameters."""
 
     name: ClassVar[str]
     version: ClassVar[str]
@@ -66,6 +73,7 @@ class SignalStrategy(Strategy):
     independent: what it decides for a symbol never depends on other symbols, so that a grid may run many at once
     """
 
+    form: Form = "signals"
     independent: ClassVar[bool] = False
 
     @abstractmethod
@@ -79,6 +87,22 @@ class SignalStrategy(Strategy):
 class WeightStrategy(Strategy):
     """Decides the portfolio: target weights on the bars where it rebalances."""
 
+    form: Form = "weights"
+
     @abstractmethod
     def target_weights(self, bars: "RunBars", indicators: "Indicators") -> "Weights":
         """Weights as signed fractions of equity; NaN leaves a symbol as it is."""
+
+
+class EventStrategy(Strategy):
+    """Decides at the close of every bar, knowing the account: `on_bar` places orders for the next bar.
+
+    What it remembers from bar to bar lives in `ctx.state` alone, a dict of JSON-plain values that is saved with
+    checkpoints; attributes of the strategy are lost when a run is resumed.
+    """
+
+    form: Form = "events"
+
+    @abstractmethod
+    def on_bar(self, ctx: "Context") -> None:
+        """Look at `ctx` (prices up to this close, positions, cash) and place orders; see `Context`."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from backproof.engine.bars import RunBars
     from backproof.engine.decisions import Weights
-    from backproof.engine.strategies.base import Indicators
+    from backproof.engine.strategies.base import FloatArray, Indicators
 
 Rebalance = Literal["daily", "weekly", "monthly", "quarterly"]
 
@@ -120,16 +120,29 @@ class MomentumTopN(WeightStrategy):
     def target_weights(self, bars: "RunBars", indicators: "Indicators") -> "Weights":  # noqa: ARG002
         import numpy as np
 
+        from backproof.engine import indicators as indicator
         from backproof.engine.decisions import Weights
 
         at = self.p.decision_bars(bars)
-        growth = np.where(bars.listed(at), bars.growth(at, self.p.lookback, self.p.skip), np.nan)
-        by_name = np.argsort(np.argsort(np.array(bars.symbols)))  # place of each symbol in the alphabet: breaks ties
-        part = self.p.exposure / self.p.top
-        weights = np.zeros(growth.shape)
-        known = np.isfinite(growth)
-        for row in np.flatnonzero(known.any(axis=1)):
-            chosen = np.lexsort((by_name, -growth[row]))[: min(self.p.top, int(known[row].sum()))]  # NaN sorts last
-            weights[row, chosen] = part
-        some = known.any(axis=1)
-        return Weights(at[some], weights[some])
+        growth = np.where(bars.listed(at), indicator.growth(bars, at, self.p.lookback, self.p.skip), np.nan)
+        chosen = strongest(growth, bars.symbols, self.p.top)
+        some = np.isfinite(growth).any(axis=1)
+        return Weights(at[some], np.where(chosen[some], self.p.exposure / self.p.top, 0.0))
+
+
+def strongest(scores: "FloatArray", symbols: tuple[str, ...], top: int) -> "npt.NDArray[np.bool_]":
+    """Which symbols have one of the `top` greatest scores of their row, ties by symbol; bool of the scores' shape.
+
+    scores: [R, N], NaN is never chosen
+    """
+    import numpy as np
+
+    order = np.argsort(np.array(symbols))  # columns in the order of the alphabet: the first of equals is chosen
+    ranked = np.where(np.isfinite(scores), scores, -np.inf)[:, order]
+    top = min(top, ranked.shape[1])
+    least = -np.partition(-ranked, top - 1, axis=1)[:, top - 1 : top]  # the score of the last place
+    above, equal = ranked > least, (ranked == least) & (ranked > -np.inf)
+    places = top - above.sum(axis=1, keepdims=True)
+    chosen = np.empty(scores.shape, dtype=np.bool_)
+    chosen[:, order] = above | (equal & (np.cumsum(equal, axis=1) <= places))
+    return chosen
