@@ -1,11 +1,12 @@
 """Compilation of the kernels: numba with an on-disk cache that no edit of the engine can fool.
 
 Numba looks at the file of the compiled function only. A change in a file it calls into or takes constants from would go
-unseen and give wrong numbers, so the cache directory is named after a hash of all engine sources.
+unseen and give wrong numbers, so the cache directory is named after a hash of all sources that kernels depend on.
 """
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ numba_config: Any = config
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_IMPORT = re.compile(r"from backproof\.(engine[\w.]*) import ([\w, ]+|\([^)]*\))")
 _OPTIONS: Any = {"nogil": True, "error_model": "numpy", "_nrt": False}
 _interpreted = False
 
@@ -76,10 +78,27 @@ def _inner(function: F, *, inlined: bool) -> F:
     return cast(F, numba.njit(forceinline=inlined, **_OPTIONS)(function))
 
 
+def kernel_sources(directory: Path = Path(__file__).parent) -> list[Path]:
+    """The engine's files that machine code can depend on: those with kernels, and all they import of the engine.
+
+    Imports are read as text, wherever they stand in a file: one too many costs a compilation, one too few wrong
+    numbers.
+    """
+    texts = {path: path.read_text() for path in directory.rglob("*.py")}
+    found = [path for path, text in texts.items() if "backproof.engine.compiled import" in text]
+    for path in found:  # grows while it is gone through
+        for package, names in _IMPORT.findall(texts[path]):
+            home = directory.joinpath(*package.split(".")[1:])
+            modules = [home, *(home / name for name in re.findall(r"\w+", names))]
+            candidates = [place.with_suffix(".py") for place in modules] + [place / "__init__.py" for place in modules]
+            found += [one for one in candidates if one in texts and one not in found]
+    return sorted(found)
+
+
 def source_hash(directory: Path = Path(__file__).parent) -> str:
-    """Hash of every Python file of the engine."""
+    """Hash of every file that the machine code depends on."""
     digest = hashlib.sha256()
-    for path in sorted(directory.rglob("*.py")):
+    for path in kernel_sources(directory):
         digest.update(f"{path.relative_to(directory).as_posix()}\n".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

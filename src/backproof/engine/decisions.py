@@ -58,7 +58,7 @@ def mask(*rules: tuple[BoolArray, int]) -> SignalMask:
     return result
 
 
-def checked(decisions: Decisions, bars: RunBars, config: BacktestConfig) -> Decisions:
+def checked(decisions: Decisions | None, bars: RunBars, config: BacktestConfig) -> Decisions:
     """The decisions in the kernel's form, or a StrategyError that says what is wrong with them."""
     name, shape = config.strategy_type, (len(bars.symbols), bars.stop)
     if isinstance(decisions, Signals):

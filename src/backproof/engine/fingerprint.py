@@ -50,9 +50,8 @@ def code_hash(kind: type) -> str:
     digest = hashlib.sha256()
     paths = [Path(inspect.getfile(kind))]
     if kind.__module__.startswith("backproof.engine."):
-        paths += [
-            Path(__file__).with_name(name) for name in ("indicators.py", "signals.py", "decisions.py", "calendar.py")
-        ]
+        used = ("indicators.py", "signals.py", "decisions.py", "calendar.py", "strategies/schedule.py")
+        paths += [Path(__file__).parent / name for name in used]
     for path in paths:
         digest.update(path.read_bytes())
     return digest.hexdigest()

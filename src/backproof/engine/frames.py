@@ -1,5 +1,6 @@
 """Long price frames of any library as clean columns per symbol, or a DataError that says where they are wrong."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -256,11 +257,12 @@ def _check_price(symbol: str, dates: DateArray, values: FloatArray, name: str) -
 
 
 def adjustment(
-    close: FloatArray, split: FloatArray | None, dividend: FloatArray | None
+    close: FloatArray, split: FloatArray | None, dividend: FloatArray | None, *, at_ex_close: bool = False
 ) -> tuple[FloatArray, npt.NDArray[np.int64]]:
     """Adjustment factors of raw closes, and the bars whose dividend is not below the close before (they count as none).
 
     1 on the last bar; before an event times (1/ratio) x (1 - dividend/(close before/ratio)).
+    at_ex_close: as other vendors have it, times (1/ratio) x close/(close + dividend) of the day of the event
     """
     count = len(close)
     factor = np.ones(count)
@@ -277,6 +279,8 @@ def adjustment(
         if kept <= 0.0:
             impossible.append(int(i))
             kept = 1.0
+        elif at_ex_close:
+            kept = close[i] / (close[i] + paid[i])
         known, stop = known / ratios[i] * kept, i
     factor[:stop] = known
     return factor, np.array(impossible[::-1], dtype=np.int64)
@@ -284,9 +288,14 @@ def adjustment(
 
 def unexplained(series: Series) -> float:
     """How far stored adjusted closes move without a split or dividend that explains it, as a fraction."""
-    factor, _ = adjustment(series.close, series.split, series.dividend)
-    ratio = series.factor / factor
-    return float(ratio.max() / ratio.min() - 1.0)
+    spread = math.inf
+    for at_ex_close in (False, True):
+        factor, _ = adjustment(series.close, series.split, series.dividend, at_ex_close=at_ex_close)
+        ratio = series.factor / factor
+        spread = min(spread, float(ratio.max() / ratio.min() - 1.0))
+        if series.dividend is None:
+            break
+    return spread
 
 
 def _factors(

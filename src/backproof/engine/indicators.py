@@ -13,9 +13,13 @@ import talib
 
 from backproof.engine.arrays import FloatArray, IntArray
 from backproof.engine.bars import RunBars
-from backproof.engine.signals import growth_at
+from backproof.engine.signals import growth_at, rolling_deviation, supertrend_sides
 
 Field = Literal["open", "high", "low", "close"]
+Fields = tuple[Field, ...]
+
+_MEAN = talib.MA_Type.SMA  # type: ignore[attr-defined]
+_RANGE: Fields = ("high", "low", "close")
 
 
 def sma(bars: RunBars, period: int) -> FloatArray:
@@ -61,6 +65,84 @@ def lowest_before(bars: RunBars, period: int) -> FloatArray:
     return _line(bars, "low", period + 1, ("lowest", period), lambda low: _before(low, period, talib.MIN))
 
 
+def highest(bars: RunBars, period: int) -> FloatArray:
+    """Highest high of the last `period` >= 2 bars, this one included."""
+    return _line(bars, "high", period, ("highest until now", period), lambda high: talib.MAX(high, period))
+
+
+def keltner(bars: RunBars, period: int, atr_period: int, width: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Upper band, middle and lower band: EMA of the close, `width` average true ranges (Wilder) to each side.
+
+    All three are defined from the same bar on.
+    """
+
+    def bands(high: FloatArray, low: FloatArray, close: FloatArray) -> Sequence[FloatArray]:
+        middle, reach = talib.EMA(close, period), width * talib.ATR(high, low, close, atr_period)
+        return middle + reach, np.where(np.isnan(reach), np.nan, middle), middle - reach
+
+    key = ("keltner", period, atr_period, width)
+    lines = _lines(bars, _RANGE, max(period, atr_period + 1), key, 3, bands)
+    return lines[0], lines[1], lines[2]
+
+
+def supertrend(bars: RunBars, period: int, width: float) -> FloatArray:
+    """1 in an upward trend, -1 in a downward one, NaN until a close lies beyond a band; see `supertrend_sides`."""
+
+    def sides(high: FloatArray, low: FloatArray, close: FloatArray) -> Sequence[FloatArray]:
+        result = np.empty(len(close))
+        supertrend_sides(high, low, close, talib.ATR(high, low, close, period), width, result)
+        return (result,)
+
+    line: FloatArray = _lines(bars, _RANGE, period + 1, ("supertrend", period, width), 1, sides)[0]
+    return line
+
+
+def directional(bars: RunBars, period: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """ADX, +DI and -DI (Wilder), 0 to 100; all three defined from the bar on which the ADX begins."""
+
+    def movement(high: FloatArray, low: FloatArray, close: FloatArray) -> Sequence[FloatArray]:
+        adx = talib.ADX(high, low, close, period)
+        known = ~np.isnan(adx)
+        plus, minus = talib.PLUS_DI(high, low, close, period), talib.MINUS_DI(high, low, close, period)
+        return adx, np.where(known, plus, np.nan), np.where(known, minus, np.nan)
+
+    lines = _lines(bars, _RANGE, 2 * period, ("directional", period), 3, movement)
+    return lines[0], lines[1], lines[2]
+
+
+def parabolic_sar(bars: RunBars, acceleration: float, maximum: float) -> FloatArray:
+    """Wilder's parabolic stop and reverse, a price."""
+    key = ("sar", acceleration, maximum)
+    lines = _lines(
+        *(bars, ("high", "low"), 2, key, 1), lambda high, low: (talib.SAR(high, low, acceleration, maximum),)
+    )
+    line: FloatArray = lines[0]
+    return line
+
+
+def stochastic(bars: RunBars, period: int, smooth: int, signal_period: int) -> tuple[FloatArray, FloatArray]:
+    """Slow %K, the mean of `smooth` raw ones, and %D, its mean; 0 to 100, both defined from the same bar on."""
+    key = ("stochastic", period, smooth, signal_period)
+    lines = _lines(
+        *(bars, _RANGE, period + smooth + signal_period - 2, key, 2),
+        lambda high, low, close: talib.STOCH(high, low, close, period, smooth, _MEAN, signal_period, _MEAN),
+    )
+    return lines[0], lines[1]
+
+
+def volatility(bars: RunBars, lookback: int) -> FloatArray:
+    """Sample standard deviation of the last `lookback` >= 2 returns close[i]/close[i-1] - 1, per bar."""
+
+    def deviation(close: FloatArray) -> FloatArray:
+        moves = close[1:] / close[:-1] - 1.0
+        result = np.empty(len(close))
+        result[0] = np.nan
+        rolling_deviation(moves, lookback, np.empty(len(moves)), result[1:])
+        return result
+
+    return _line(bars, "close", lookback + 1, ("volatility", lookback), deviation)
+
+
 def growth(bars: RunBars, at: IntArray, lookback: int, skip: int) -> FloatArray:
     """close[i-skip]/close[i-lookback] - 1 over own bars, i the last one by that day: [len(at), N], NaN before.
 
@@ -101,29 +183,31 @@ def _line(
 
 def _lines(
     bars: RunBars,
-    field: Field,
+    fields: Field | Fields,
     least: int,
     key: Hashable,
     count: int,
-    compute: Callable[[FloatArray], Sequence[FloatArray]],
+    compute: Callable[..., Sequence[FloatArray]],
 ) -> FloatArray:
-    """[count, N, T]: the lines that `compute` makes of a price of each symbol's own bars, scattered back.
+    """[count, N, T]: the lines that `compute` makes of some prices of each symbol's own bars, scattered back.
 
     least: symbols with fewer bars stay NaN; key: names the lines where `bars` remembers them
     """
 
     def make() -> FloatArray:
-        values: FloatArray = getattr(bars.panel.adjusted, field)
-        result = np.empty((count, values.shape[0], bars.stop))
-        for n in range(values.shape[0]):
+        names = (fields,) if isinstance(fields, str) else fields
+        values: list[FloatArray] = [getattr(bars.panel.adjusted, name) for name in names]
+        symbols = len(bars.symbols)
+        result = np.empty((count, symbols, bars.stop))
+        for n in range(symbols):
             own = bars.own(n)
-            mine = values[n, own]
-            if len(mine) != bars.stop:
+            mine = [prices[n, own] for prices in values]
+            if len(mine[0]) != bars.stop:
                 result[:, n] = np.nan
-            if len(mine) < least:
+            if len(mine[0]) < least:
                 result[:, n, own] = np.nan
                 continue
-            for line, computed in enumerate(compute(mine)):
+            for line, computed in enumerate(compute(*mine)):
                 result[line, n, own] = computed
         return result
 

@@ -160,7 +160,7 @@ class Simulation:
             raise
         except Exception as error:
             raise self._failure(error) from error
-        if decisions is not None:
+        if self.context is None:  # else it decides bar by bar
             self.decisions = checked(decisions, self.run, self.config)
             self.choices[layout.BY_WEIGHT] = isinstance(self.decisions, Weights)
         self._prepared = True

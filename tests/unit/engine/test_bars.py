@@ -180,7 +180,8 @@ def test_adj_close_alone_serves_as_close() -> None:
 
 
 def test_a_symbol_without_open_high_and_low_is_close_only_beside_others_that_have_them() -> None:
-    holes = {name: [1.0, 1.0, 1.0, None, None] for name in ("open", "high", "low")}
+    holes = {name: [10.0, 11.0, 12.0, None, None] for name in ("open", "high", "low")}
+    holes |= {"close": [10.0, 11.0, 12.0, 20.2, 21.2]}
     bars = Bars.from_frame(pa.table(long_frame(**holes)))
     assert [bars.series(symbol).close_only for symbol in ("A", "B")] == [False, True]
 

@@ -51,7 +51,7 @@ def returns(result: Result) -> pd.Series:
 
 
 def benchmark_returns(result: Result) -> pd.Series:
-    close = bars_of(market()).panel(("I",)).close[0]
+    close = bars_of(market()).panel(("I",)).adjusted.close[0]
     return pd.Series(close[1:] / close[:-1] - 1.0)
 
 
@@ -102,7 +102,7 @@ def test_statistics_against_the_benchmark_are_empyricals(result: Result) -> None
 
 
 def test_the_benchmark_curve_grows_the_capital_like_the_benchmark(result: Result) -> None:
-    close = bars_of(market()).panel(("I",)).close[0]
+    close = bars_of(market()).panel(("I",)).adjusted.close[0]
     assert result.benchmark is not None
     np.testing.assert_allclose(result.benchmark, 100_000.0 * close / close[0], rtol=1e-12)
 
@@ -130,6 +130,35 @@ def test_trade_statistics_are_on_closed_trades_net_of_costs(result: Result) -> N
 
 def test_the_profit_of_all_trades_is_the_gain_of_the_account(result: Result) -> None:
     assert result.trades["profit"].sum() == pytest.approx(result.equity[-1] - 100_000.0, rel=1e-9, abs=1e-6)
+
+
+def test_trades_hold_their_dividends_and_borrow_and_so_does_what_is_measured_of_them() -> None:
+    rng = np.random.default_rng(8)
+    columns = market()["A"] | {"dividend": np.where(rng.random(COUNT) < 0.05, 0.4, 0.0).tolist()}
+    result = run(
+        {"A": columns},
+        "sma_crossover",
+        {"fast": 3, "slow": 9},
+        execution={"price_mode": "raw", "direction": "long_short"},
+        costs={"borrow_rate": 0.2, "commission_rate": 0.001},
+    )
+    trades = result.trades
+    assert trades["profit"].sum() == pytest.approx(result.equity[-1] - 1000.0, rel=1e-9)
+    costs = result.costs
+    assert trades["income"].sum() == pytest.approx(costs["dividends"] - costs["borrow"], rel=1e-9)
+    assert costs["borrow"] > 1.0
+    closed = trades[trades["reason"] != "open"]
+    gross = np.where(closed["side"] == "long", 1.0, -1.0) * closed["shares"]
+    gross *= closed["exit_price"] - closed["entry_price"]
+    np.testing.assert_allclose(closed["profit"], gross + closed["income"] - closed["costs"], rtol=1e-9, atol=1e-9)
+    bought = closed["shares"] * closed["entry_price"]
+    np.testing.assert_allclose(closed["return"], closed["profit"] / bought, rtol=1e-9)
+    m, profit = result.metrics, closed["profit"]
+    assert m["trades"] == len(closed) > 30
+    assert m["win_rate"] == pytest.approx(float((profit > 0).mean()), rel=REL)
+    assert m["profit_factor"] == pytest.approx(float(profit[profit > 0].sum() / -profit[profit < 0].sum()), rel=REL)
+    assert m["expectancy"] == pytest.approx(float(closed["return"].mean()), rel=REL)
+    assert m["costs_paid"] == pytest.approx(float(trades["costs"].sum()), rel=REL)
 
 
 def test_the_risk_free_rate_is_turned_into_a_rate_per_bar() -> None:

@@ -68,7 +68,7 @@ def test_positions_are_rebuilt_from_the_fills() -> None:
 def test_tables_are_columns_ready_for_arrow_pandas_and_polars() -> None:
     result = run({**MARKET, "I": prices([1.0] * 8)}, "buy_and_hold", benchmark="I")
     tables = result.to_tables()
-    assert list(tables) == ["equity", "fills", "trades"]
+    assert list(tables) == ["equity", "fills", "trades", "events"]
     assert list(tables["equity"]) == ["date", "equity", "cash", "gross", "benchmark"]
     for name, columns in tables.items():
         arrow = pa.table({column: pa.array(values) for column, values in columns.items()})

@@ -1,8 +1,9 @@
 """The built-in strategies decide what the contract's table says, on the bars it says, and never look ahead."""
 
+import math
 import subprocess
 import sys
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from backproof.engine.decisions import Signals, Weights
 from backproof.engine.layout import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT
 from backproof.engine.simulation import Simulation, simulate
 from backproof.engine.strategies import all_strategies, check_config
+from backproof.engine.strategies.base import Kind
 from backproof.errors import InvalidInput, StrategyError
 
 UP, DOWN = ENTER_LONG | EXIT_SHORT, ENTER_SHORT | EXIT_LONG
@@ -57,6 +59,18 @@ def run_bars(market: dict[str, Columns]) -> RunBars:
 
 # --- indicators
 
+EVERY_INDICATOR = [
+    indicators.sma,
+    indicators.ema,
+    indicators.rsi,
+    indicators.highest_before,
+    indicators.lowest_before,
+    pytest.param(lambda bars, period: indicators.macd(bars, period, 2 * period, 3)[0], id="macd"),
+    pytest.param(lambda bars, period: indicators.macd(bars, period, 2 * period, 3)[1], id="macd's signal line"),
+    pytest.param(lambda bars, period: indicators.bollinger(bars, period, 2.0)[0], id="upper band"),
+    pytest.param(lambda bars, period: indicators.bollinger(bars, period, 2.0)[2], id="lower band"),
+]
+
 
 def test_rsi_is_wilders_seeded_by_a_plain_mean() -> None:
     columns = walk(60, 3)
@@ -82,6 +96,51 @@ def test_sma_is_the_mean_of_the_last_closes_also_of_one() -> None:
     np.testing.assert_array_equal(indicators.sma(run_bars({"A": columns}), 1)[0], close)
 
 
+def ema_by_hand(closes: list[float], period: int, seed_ends: int) -> list[float]:
+    """e = the mean of the `period` closes up to `seed_ends`, then e + (close - e) x 2 / (period + 1); NaN before."""
+    window = closes[seed_ends - period + 1 : seed_ends + 1]
+    value = sum(window) / period
+    line = [math.nan] * seed_ends + [value]
+    for close in closes[seed_ends + 1 :]:
+        value += (close - value) * 2.0 / (period + 1)
+        line.append(value)
+    return line
+
+
+@pytest.mark.parametrize("period", [1, 2, 7])
+def test_an_ema_is_seeded_by_the_plain_mean_of_its_first_closes(period: int) -> None:
+    columns = walk(60, 31)
+    result = indicators.ema(run_bars({"A": columns}), period)[0]
+    np.testing.assert_allclose(result, ema_by_hand(columns["close"], period, period - 1), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("fast", "slow", "signal"), [(12, 26, 9), (2, 3, 1), (5, 8, 4)])
+def test_macd_seeds_both_averages_on_the_bar_on_which_the_slow_one_begins(fast: int, slow: int, signal: int) -> None:
+    """TA-Lib's way: the fast average is seeded by the last `fast` of the first `slow` closes, not by the first ones."""
+    closes = walk(90, 32)["close"]
+    quick, steady = ema_by_hand(closes, fast, slow - 1), ema_by_hand(closes, slow, slow - 1)
+    whole = [a - b for a, b in zip(quick, steady, strict=True)][slow - 1 :]
+    line = ema_by_hand(whole, signal, signal - 1)
+    macd, average = indicators.macd(run_bars({"A": prices(closes)}), fast, slow, signal)
+    begins = slow + signal - 2
+    assert np.isnan(macd[0, :begins]).all()
+    assert np.isnan(average[0, :begins]).all()
+    np.testing.assert_allclose(macd[0, begins:], whole[signal - 1 :], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(average[0, begins:], line[signal - 1 :], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("period", "width"), [(20, 2.0), (2, 0.5), (5, 3.0)])
+def test_bollinger_bands_have_the_population_deviation(period: int, width: float) -> None:
+    closes = walk(60, 33)["close"]
+    upper, middle, lower = (line[0] for line in indicators.bollinger(run_bars({"A": prices(closes)}), period, width))
+    assert np.isnan(middle[: period - 1]).all()
+    for t in range(period - 1, 60):
+        window = closes[t - period + 1 : t + 1]
+        mean = sum(window) / period
+        spread = width * math.sqrt(sum((close - mean) ** 2 for close in window) / period)
+        assert (upper[t], middle[t], lower[t]) == pytest.approx((mean + spread, mean, mean - spread), rel=1e-9)
+
+
 @pytest.mark.parametrize("period", [1, 2, 5])
 def test_a_channel_excludes_the_current_bar(period: int) -> None:
     columns = walk(30, 5)
@@ -95,9 +154,7 @@ def test_a_channel_excludes_the_current_bar(period: int) -> None:
         assert lowest[i] == low[i - period : i].min()
 
 
-@pytest.mark.parametrize(
-    "function", [indicators.sma, indicators.rsi, indicators.highest_before, indicators.lowest_before]
-)
+@pytest.mark.parametrize("function", EVERY_INDICATOR)
 def test_missing_bars_are_left_out_of_every_indicator(function: Any) -> None:
     """Lookbacks count the symbol's own bars: the values are those of the series without the holes."""
     whole = walk(60, 6)
@@ -111,13 +168,15 @@ def test_missing_bars_are_left_out_of_every_indicator(function: Any) -> None:
 
 def test_a_series_too_short_for_an_indicator_is_undefined() -> None:
     market = {"A": walk(3, 7), "B": walk(60, 8)}
-    for function in (indicators.sma, indicators.rsi, indicators.highest_before):
+    for function in (indicators.sma, indicators.ema, indicators.rsi, indicators.highest_before):
         assert np.isnan(function(run_bars(market), 20)[0]).all()
+    for lines in (indicators.macd(run_bars(market), 5, 20, 9), indicators.bollinger(run_bars(market), 20, 2.0)):
+        for line in lines:
+            assert np.isnan(line[0]).all()
+            assert np.isfinite(line[1]).any()
 
 
-@pytest.mark.parametrize(
-    "function", [indicators.sma, indicators.rsi, indicators.highest_before, indicators.lowest_before]
-)
+@pytest.mark.parametrize("function", EVERY_INDICATOR)
 def test_indicators_do_not_depend_on_later_bars(function: Any) -> None:
     columns = walk(300, 9)
     full = function(run_bars({"A": columns}), 14)[0]
@@ -157,6 +216,29 @@ def test_sma_cross_acts_on_the_bar_of_the_crossing_only() -> None:
     assert got.any()
 
 
+@pytest.mark.parametrize("signal", ["level", "cross"])
+def test_ema_crossover_and_macd_follow_the_rule_of_the_moving_averages(signal: str) -> None:
+    """Level: up while the one line is above the other; cross: on the bar where it comes to be, both defined on both."""
+    columns = walk(150, 34)
+    close = np.array(columns["close"])
+    macd = talib.MACD(close, 4, 9, 3)
+    for name, parameters, (above, below) in (
+        ("ema_crossover", {"fast": 4, "slow": 9}, (talib.EMA(close, 4), talib.EMA(close, 9))),
+        ("macd", {"fast": 4, "slow": 9, "signal_period": 3}, macd[:2]),
+    ):
+        got = mask({"A": columns}, name, {**parameters, "signal": signal})[0]
+        for t in range(150):
+            a, b = above[t], below[t]
+            if signal == "level":
+                expected = UP if a > b else DOWN if a <= b else 0
+            else:
+                up = t > 0 and above[t - 1] <= below[t - 1] and a > b
+                down = t > 0 and above[t - 1] >= below[t - 1] and a < b
+                expected = UP if up else DOWN if down else 0
+            assert got[t] == expected, (name, t)
+        assert {UP, DOWN} <= set(got.tolist())
+
+
 def test_a_crossing_may_start_from_equality() -> None:
     for closes, bits in (([10.0, 10.0, 10.0, 12.0], UP), ([10.0, 10.0, 10.0, 8.0], DOWN)):
         got = mask({"A": prices(closes)}, "sma_crossover", {"fast": 1, "slow": 3, "signal": "cross"})[0]
@@ -181,6 +263,27 @@ def test_rsi_is_up_below_oversold_and_down_above_overbought() -> None:
     rsi = talib.RSI(np.array(columns["close"]), 5)
     got = mask({"A": columns}, "rsi_mean_reversion", {"period": 5, "oversold": 35.0, "overbought": 65.0})[0]
     assert got.tolist() == [UP if r < 35 else DOWN if r > 65 else 0 for r in rsi]
+
+
+def test_bollinger_enters_beyond_a_band_and_leaves_beyond_the_middle() -> None:
+    columns = walk(200, 35)
+    close = np.array(columns["close"])
+    upper, middle, lower = talib.BBANDS(close, 10, 1.5, 1.5)
+    got = mask({"A": columns}, "bollinger", {"period": 10, "width": 1.5})[0]
+    for t in range(200):
+        c = close[t]
+        expected = ENTER_LONG * (c < lower[t]) | EXIT_LONG * (c > middle[t])
+        expected |= ENTER_SHORT * (c > upper[t]) | EXIT_SHORT * (c < middle[t])
+        assert got[t] == expected, t
+    assert (got & ENTER_LONG).any()
+    assert (got & ENTER_SHORT).any()
+
+
+def test_bollinger_buys_below_the_lower_band_and_sells_above_the_middle() -> None:
+    """10, 10, 8.5 have the mean 9.5 and the deviation 0.707: 8.5 is below the band; 8.8 is above 8.6, the next mean."""
+    market = {"A": prices([10.0, 10.0, 10.0, 8.5, 8.5, 8.8, 9.5, 9.5, 9.5])}
+    result = run(market, "bollinger", {"period": 3, "width": 1.0})
+    assert [(bar, side) for bar, _, side, *_ in fills(result)] == [(4, "buy"), (6, "sell")]
 
 
 def test_donchian_breaks_out_of_the_channel_of_the_bars_before() -> None:
@@ -305,10 +408,22 @@ def test_momentum_counts_own_bars_and_holds_the_last_value_over_a_hole() -> None
 # --- look-ahead
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("direction", ["long_only", "long_short"])
+def fits(name: str, direction: str) -> bool:
+    """The strategy can be run in this direction with its own parameters."""
+    try:
+        check_config(config_of(name, ["A", "B"], execution={"direction": direction}))
+    except InvalidInput:
+        return False
+    return True
+
+
+DIRECTED = [(name, direction) for name in NAMES for direction in ("long_only", "long_short") if fits(name, direction)]
+
+
+@pytest.mark.parametrize(("name", "direction"), DIRECTED)
 def test_decisions_do_not_change_when_the_future_becomes_noise(name: str, direction: str) -> None:
-    market = {symbol: walk(400, seed, drift=0.001) for seed, symbol in enumerate("ABC", start=20)}
+    symbols = "AB" if name == "pairs_spread" else "ABC"
+    market = {symbol: walk(400, seed, drift=0.001) for seed, symbol in enumerate(symbols, start=20)}
     before = decisions(market, name, execution={"direction": direction})
     rng = np.random.default_rng(1)
     for cut in (130, 200, 300):
@@ -334,15 +449,16 @@ def test_decisions_do_not_change_when_the_future_becomes_noise(name: str, direct
 def test_every_strategy_describes_itself_for_a_form() -> None:
     for strategy in all_strategies():
         schema = strategy.Params.model_json_schema()
-        assert strategy.kind in {"trend", "reversion", "portfolio", "baseline"}
+        assert strategy.kind in get_args(Kind)
         assert strategy.summary.endswith(".")
         assert strategy.version
         assert schema["additionalProperties"] is False
         for name, entry in schema.get("properties", {}).items():
             assert "description" in entry, (strategy.name, name)
             assert "default" in entry, (strategy.name, name)
-    assert set(NAMES) == {
-        "sma_crossover", "rsi_mean_reversion", "donchian_breakout", "buy_and_hold", "equal_weight", "momentum_top_n",
+    assert set(NAMES) >= {
+        "sma_crossover", "ema_crossover", "macd", "rsi_mean_reversion", "bollinger", "donchian_breakout",
+        "buy_and_hold", "equal_weight", "momentum_top_n",
     }  # fmt: skip
 
 
@@ -351,7 +467,10 @@ def test_warmup_is_the_number_of_bars_before_the_first_decision() -> None:
     rising = {"A": prices([10.0 + t for t in range(60)])}
     for name, parameters in (
         ("sma_crossover", {"fast": 5, "slow": 20}),
+        ("ema_crossover", {"fast": 5, "slow": 20}),
+        ("macd", {"fast": 5, "slow": 20, "signal_period": 6}),
         ("rsi_mean_reversion", {"period": 9}),
+        ("bollinger", {"period": 12}),
         ("donchian_breakout", {"entry": 12, "exit": 6}),
     ):
         strategy = next(s for s in all_strategies() if s.name == name)
@@ -369,6 +488,15 @@ def test_warmup_is_the_number_of_bars_before_the_first_decision() -> None:
         ("sma_crossover", {"fast": True}, "/parameters/fast", ("integer",)),
         ("sma_crossover", {"speed": 3}, "/parameters/speed", ("unknown parameter", "fast, slow, signal")),
         ("sma_crossover", {"signal": "both"}, "/parameters/signal", ("level", "cross")),
+        ("ema_crossover", {"fast": 50, "slow": 50}, "/parameters/slow", ("50", "greater than fast")),
+        ("macd", {"fast": 26, "slow": 12}, "/parameters/slow", ("12", "greater than fast", "26")),
+        ("macd", {"fast": 1}, "/parameters/fast", ("greater than or equal to 2",)),
+        ("macd", {"signal_period": 0}, "/parameters/signal_period", ("greater than or equal to 1",)),
+        ("macd", {"signal_period": 9.5}, "/parameters/signal_period", ("integer",)),
+        ("bollinger", {"period": 1}, "/parameters/period", ("greater than or equal to 2",)),
+        ("bollinger", {"width": 0.0}, "/parameters/width", ("greater than 0",)),
+        ("bollinger", {"width": "2"}, "/parameters/width", ("number",)),
+        ("donchian_breakout", {"exit": 0}, "/parameters/exit", ("greater than or equal to 1",)),
         ("rsi_mean_reversion", {"oversold": 80.0}, "/parameters/overbought", ("greater than oversold",)),
         ("rsi_mean_reversion", {"period": 1}, "/parameters/period", ("2",)),
         ("momentum_top_n", {"lookback": 5, "skip": 5}, "/parameters/skip", ("less than lookback",)),
@@ -389,35 +517,12 @@ def test_a_wrong_parameter_is_named(
 
 
 def test_every_wrong_field_is_named_at_once() -> None:
-    config = config_of(
-        "sma_crossover",
-        ["A"],
-        {"fast": 0, "x": 1},
-        timeframe="1h",
-        costs={"borrow_rate": 0.01},
-        risk={"stop_loss": 0.1},
-        execution={"price_mode": "raw", "dividends": "reinvest"},
-    )
+    config = config_of("equal_weight", ["A"], {"exposure": 0.0, "x": 1}, execution={"direction": "short_only"})
     with pytest.raises(InvalidInput) as caught:
         check_config(config)
-    codes = {error.pointer: error.code for error in caught.value.errors}
-    assert {pointer for pointer, code in codes.items() if code == "not_yet"} == {
-        "/timeframe", "/costs/borrow_rate", "/risk/stop_loss", "/execution/price_mode", "/execution/dividends",
+    assert {error.pointer for error in caught.value.errors} == {
+        "/parameters/exposure", "/parameters/x", "/execution/direction",
     }  # fmt: skip
-    assert {"/parameters/fast", "/parameters/x"} <= set(codes)
-
-
-@pytest.mark.parametrize("timeframe", ["1m", "5m", "15m", "30m", "1h"])
-def test_intraday_timeframes_are_not_there_yet(timeframe: str) -> None:
-    with pytest.raises(InvalidInput, match="not supported yet"):
-        check_config(config_of("buy_and_hold", ["A"], timeframe=timeframe))
-
-
-@pytest.mark.parametrize("name", ["rules", "ema_crossover", "macd", "bollinger"])
-def test_strategies_still_to_come_are_called_not_yet_and_not_unknown(name: str) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        check_config(config_of(name, ["A"]))
-    assert [(e.pointer, e.code) for e in caught.value.errors] == [("/strategy_type", "not_yet")]
 
 
 @pytest.mark.parametrize("name", ["buy_and_hold", "equal_weight", "momentum_top_n"])

@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
-from harness import frame_of, simulate_given
+from harness import bars_of
 from markets import codes, days, fills, prices, run, run_signals, run_weights, without
 
-from backproof.engine.bars import Bars
+from backproof.domain.config import parse_config
+from backproof.engine.bars import RunBars
+from backproof.engine.decisions import Signals
+from backproof.engine.layout import ENTER_LONG, ENTER_SHORT
+from backproof.engine.simulation import Simulation
 from backproof.errors import InvalidInput
 
 RISING = [10.0, 11.0, 12.0, 13.0, 14.0, 15.0]
@@ -77,6 +81,18 @@ def test_an_entry_while_holding_is_ignored_and_an_exit_while_flat_does_nothing()
     wishes = ["exit", "enter_long", "enter_long", "enter_long", "exit", "exit"]
     result = run_signals({"A": prices(RISING)}, {"A": wishes}, execution={"sizing": {"value": 0.5}})
     assert [(bar, side) for bar, _, side, *_ in fills(result)] == [(2, "buy"), (5, "sell")]
+
+
+def test_of_entries_on_both_sides_at_once_the_long_one_counts() -> None:
+    both = [ENTER_LONG | ENTER_SHORT] * 4
+
+    def decide(run_bars: RunBars) -> Signals:
+        return Signals(np.array([both], dtype=np.uint8))
+
+    config = {"name": "x", "strategy_type": "x", "symbols": ["A"], "execution": {"direction": "long_short"}}
+    simulation = Simulation(parse_config(config), bars_of({"A": prices(RISING[:4])}), decide=decide)
+    simulation.advance(4)
+    assert [side for _, _, side, *_ in fills(simulation.result())] == ["buy"]
 
 
 def test_a_flip_is_two_fills_at_one_price_with_commission_on_both() -> None:
@@ -203,18 +219,29 @@ def test_next_open_on_close_only_data_is_an_error_and_close_fills_run() -> None:
     assert run(market, "buy_and_hold", execution={"fill": "next_close"}).equity[-1] == pytest.approx(1000 / 11 * 15)
 
 
-def test_weekly_bars_run_and_daily_bars_are_not_taken_for_weekly() -> None:
+def test_weekly_bars_run_and_are_annualised_with_52() -> None:
     weeks = ["2024-01-05", "2024-01-12", "2024-01-19", "2024-01-26"]
     result = run({"A": prices(RISING[:4], dates=weeks)}, "buy_and_hold", timeframe="1w")
     assert result.periods_per_year == 52.0
-    with pytest.raises(InvalidInput) as caught:
-        run({"A": prices(RISING)}, "buy_and_hold", timeframe="1w")
-    assert caught.value.errors[0].pointer == "/timeframe"
 
 
-def test_bars_with_times_of_day_are_not_taken_for_daily() -> None:
-    frame = frame_of({"A": prices(RISING)})
-    frame = frame.set_column(frame.column_names.index("date"), "date", [[f"{day}T09:30:00" for day in days(6)]])
-    config = {"name": "x", "strategy_type": "buy_and_hold", "symbols": ["A"]}
-    with pytest.raises(InvalidInput, match="intraday bars are not supported yet"):
-        simulate_given(config, Bars.from_frame(frame))
+@pytest.mark.parametrize(
+    ("timeframe", "dates", "word"),
+    [
+        ("1w", days(4), "use 1d"),
+        ("1d", ["2024-01-05", "2024-01-12", "2024-01-19", "2024-01-26"], "use 1w"),
+        ("1w", ["2024-01-31", "2024-02-29", "2024-03-28", "2024-04-30"], "periods_per_year"),
+        ("1d", ["2024-01-31", "2024-02-29", "2024-03-28", "2024-04-30"], "periods_per_year"),
+    ],
+)
+def test_bars_of_another_timeframe_are_refused(timeframe: str, dates: list[str], word: str) -> None:
+    """They would be annualised wrongly and nobody would see it."""
+    with pytest.raises(InvalidInput, match=word) as caught:
+        run({"A": prices(RISING[:4], dates=dates)}, "buy_and_hold", timeframe=timeframe)
+    assert [(error.pointer, error.code) for error in caught.value.errors] == [("/timeframe", "bars_do_not_fit")]
+
+
+def test_bars_of_any_spacing_run_when_their_number_per_year_is_given() -> None:
+    months = ["2024-01-31", "2024-02-29", "2024-03-28", "2024-04-30"]
+    result = run({"A": prices(RISING[:4], dates=months)}, "buy_and_hold", periods_per_year=12.0)
+    assert result.periods_per_year == 12.0

@@ -7,10 +7,17 @@ from pydantic import BaseModel, ValidationError
 
 from backproof.domain.config import BacktestConfig, field_errors
 from backproof.engine.strategies.base import EventStrategy, Parameters, SignalStrategy, Strategy, WeightStrategy
-from backproof.engine.strategies.breakout import DonchianBreakout
+from backproof.engine.strategies.breakout import DonchianBreakout, KeltnerBreakout
 from backproof.engine.strategies.crossover import EmaCrossover, Macd, SmaCrossover
-from backproof.engine.strategies.portfolio import BuyAndHold, EqualWeight, MomentumTopN
+from backproof.engine.strategies.oscillators import RsiPullback, Stochastic
+from backproof.engine.strategies.pairs import PairsSpread
+from backproof.engine.strategies.portfolio import BuyAndHold, EqualWeight, FixedWeights, MomentumTopN
 from backproof.engine.strategies.reversion import Bollinger, RsiMeanReversion
+from backproof.engine.strategies.rotation import DualMomentum, NearHigh
+from backproof.engine.strategies.rules import Rules
+from backproof.engine.strategies.timing import MovingAverageTiming, TimeSeriesMomentum, TurnOfMonth
+from backproof.engine.strategies.trend import AdxTrend, ParabolicSar, Supertrend
+from backproof.engine.strategies.volatility import InverseVolatility, LowVolatility, VolatilityTarget
 from backproof.errors import FieldError, InvalidInput
 
 __all__ = [
@@ -24,17 +31,33 @@ __all__ = [
     "find_strategy",
 ]
 
-LATER = frozenset({"rules"})  # of the contract, still to come: refused by name
 _BUILT_IN: tuple[type[Strategy], ...] = (
     SmaCrossover,
     EmaCrossover,
     Macd,
+    Supertrend,
+    AdxTrend,
+    ParabolicSar,
+    TimeSeriesMomentum,
+    MovingAverageTiming,
     DonchianBreakout,
+    KeltnerBreakout,
     RsiMeanReversion,
     Bollinger,
+    Stochastic,
+    RsiPullback,
     MomentumTopN,
+    DualMomentum,
+    NearHigh,
+    LowVolatility,
+    PairsSpread,
+    TurnOfMonth,
+    VolatilityTarget,
+    InverseVolatility,
     EqualWeight,
+    FixedWeights,
     BuyAndHold,
+    Rules,
 )
 
 
@@ -56,7 +79,7 @@ def check_config(config: BacktestConfig, strategy: type[Strategy] | None = None)
     """The parsed parameters of the strategy that is given, or else named by the configuration.
 
     Raises InvalidInput naming every wrong field at once: an unknown strategy (with the nearest name), unknown or wrong
-    parameters, and with code `not_yet` a strategy that is still to come.
+    parameters, and what else of the configuration the strategy cannot be run with.
     """
     errors: list[FieldError] = []
     if strategy is None:
@@ -77,14 +100,14 @@ def check_config(config: BacktestConfig, strategy: type[Strategy] | None = None)
                     f"{strategy.name} holds long positions only, short_only leaves it nothing to do",
                 )
             )
+        if params is not None:
+            errors.extend(strategy.refusals(config, params))
     if errors or params is None:
         raise InvalidInput(errors)
     return params
 
 
 def _unknown_strategy(name: str) -> FieldError:
-    if name in LATER:
-        return FieldError("/strategy_type", "not_yet", f"{name} is not available yet")
     nearest = get_close_matches(name, _by_name(), n=1, cutoff=0.5)
     hint = f"did you mean {nearest[0]}?" if nearest else "there are " + ", ".join(_by_name())
     return FieldError("/strategy_type", "unknown_strategy", f"no strategy is called {name}; {hint}")

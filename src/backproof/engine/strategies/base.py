@@ -14,16 +14,28 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from backproof.domain.config import BacktestConfig
     from backproof.engine.bars import RunBars
     from backproof.engine.context import Context
     from backproof.engine.decisions import Weights
+    from backproof.errors import FieldError
 
     FloatArray: TypeAlias = npt.NDArray[np.float64]
     Indicators: TypeAlias = Mapping[str, FloatArray]
     SignalMask: TypeAlias = npt.NDArray[np.uint8]
 
 Kind = Literal[
-    "trend", "reversion", "breakout", "rotation", "spread", "risk", "portfolio", "baseline", "rules", "other"
+    "trend",
+    "breakout",
+    "reversion",
+    "rotation",
+    "spread",
+    "calendar",
+    "risk",
+    "portfolio",
+    "baseline",
+    "rules",
+    "other",
 ]
 Form = Literal["signals", "weights", "events"]
 
@@ -40,6 +52,8 @@ class Strategy(ABC):
     name:      the configuration's `strategy_type`
     version:   raised with every change of what it decides
     summary:   one sentence for a list or a form
+    rule:      exactly what it decides, a line of the contract
+    source:    who described it first or best: author, title, year
     long_only: it never decides a short position, so `direction: short_only` is an error
     p:         the parsed parameters of this run
     """
@@ -51,12 +65,19 @@ class Strategy(ABC):
     version: ClassVar[str]
     kind: ClassVar[Kind]
     summary: ClassVar[str]
+    rule: ClassVar[str] = ""
+    source: ClassVar[str] = ""
     long_only: ClassVar[bool] = False
     Params: ClassVar[type[Parameters]]
     p: Any
 
     def __init__(self, params: BaseModel) -> None:
         self.p = params
+
+    @classmethod
+    def refusals(cls, config: "BacktestConfig", params: Any) -> list["FieldError"]:  # noqa: ARG003
+        """What the rest of a configuration has that this strategy, with these parameters, cannot be run with."""
+        return []
 
     def warmup(self) -> int:
         """Bars of a symbol's own history before its first decision can exist (0: decides on its first bar)."""

@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from backproof.engine.strategies.base import Kind, Parameters, SignalStrategy
+from backproof.engine.strategies.fields import count
 
 if TYPE_CHECKING:
     from backproof.engine.bars import RunBars
@@ -16,6 +17,11 @@ Act = Annotated[
     Literal["level", "cross"],
     Field(description="level: in while the one is above the other; cross: act on the bar of the crossing only."),
 ]
+
+CROSSOVER_RULE = (
+    "level: long while {a} > {b}, out while <= (long_short: short while <=); cross: acts on the bar where the one goes "
+    "from <= to > the other, mirrored downward, both defined on both of the symbol's bars"
+)
 
 
 def _line_signals(act: str, bars: "RunBars", fast: "FloatArray", slow: "FloatArray") -> "SignalMask":
@@ -42,10 +48,8 @@ def slow_is_slower(slow: int, info: ValidationInfo) -> int:
 
 
 class CrossoverParams(Parameters):
-    fast: Annotated[int, Field(strict=True, ge=1, le=5000, description="Bars of the fast average.")] = 20
-    slow: Annotated[int, Field(strict=True, ge=2, le=5000, description="Bars of the slow average, more than fast.")] = (
-        50
-    )
+    fast: Annotated[int, count("Bars of the fast average.", (5, 50))] = 20
+    slow: Annotated[int, count("Bars of the slow average, more than fast.", (20, 250), 5, least=2)] = 50
     signal: Act = "level"
 
     _in_order = field_validator("slow")(slow_is_slower)
@@ -72,6 +76,11 @@ class SmaCrossover(MovingAverageCrossover):
     name: ClassVar[str] = "sma_crossover"
     version: ClassVar[str] = "1"
     summary: ClassVar[str] = "Long while the fast moving average of the close is above the slow one."
+    rule: ClassVar[str] = CROSSOVER_RULE.format(a="SMA(fast)", b="SMA(slow)")
+    source: ClassVar[str] = (
+        "William Brock, Josef Lakonishok, Blake LeBaron, Simple Technical Trading Rules and the Stochastic Properties "
+        "of Stock Returns, 1992"
+    )
 
     def indicators(self, bars: "RunBars") -> "Indicators":
         from backproof.engine import indicators
@@ -85,6 +94,8 @@ class EmaCrossover(MovingAverageCrossover):
     name: ClassVar[str] = "ema_crossover"
     version: ClassVar[str] = "1"
     summary: ClassVar[str] = "Long while the fast exponential average of the close is above the slow one."
+    rule: ClassVar[str] = CROSSOVER_RULE.format(a="EMA(fast)", b="EMA(slow)")
+    source: ClassVar[str] = "Perry Kaufman, Trading Systems and Methods, 2013"
 
     def indicators(self, bars: "RunBars") -> "Indicators":
         from backproof.engine import indicators
@@ -93,13 +104,9 @@ class EmaCrossover(MovingAverageCrossover):
 
 
 class MacdParams(Parameters):
-    fast: Annotated[int, Field(strict=True, ge=2, le=5000, description="Bars of the fast exponential average.")] = 12
-    slow: Annotated[
-        int, Field(strict=True, ge=3, le=5000, description="Bars of the slow exponential average, more than fast.")
-    ] = 26
-    signal_period: Annotated[
-        int, Field(strict=True, ge=1, le=5000, description="Bars of the average of the MACD, its signal line.")
-    ] = 9
+    fast: Annotated[int, count("Bars of the fast exponential average.", (5, 20), least=2)] = 12
+    slow: Annotated[int, count("Bars of the slow exponential average, more than fast.", (15, 60), least=3)] = 26
+    signal_period: Annotated[int, count("Bars of the average of the MACD, its signal line.", (5, 15))] = 9
     signal: Act = "level"
 
     _in_order = field_validator("slow")(slow_is_slower)
@@ -113,6 +120,10 @@ class Macd(SignalStrategy):
     kind: ClassVar[Kind] = "trend"
     independent: ClassVar[bool] = True
     summary: ClassVar[str] = "Long while the MACD is above its signal line."
+    rule: ClassVar[str] = CROSSOVER_RULE.format(
+        a="the MACD, EMA(fast) - EMA(slow),", b="its signal line, EMA(signal_period) of the MACD"
+    )
+    source: ClassVar[str] = "Gerald Appel, Technical Analysis: Power Tools for Active Investors, 2005"
     Params: ClassVar[type[Parameters]] = MacdParams
     p: MacdParams
 

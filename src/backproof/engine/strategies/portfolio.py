@@ -1,50 +1,31 @@
 """Portfolios by target weights: the baseline, equal weights, momentum rotation."""
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from backproof.engine.strategies.base import Kind, Parameters, WeightStrategy
+from backproof.engine.strategies.fields import count
+from backproof.engine.strategies.schedule import ScheduleParams, TimingParams, strongest
+from backproof.errors import FieldError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+    from backproof.domain.config import BacktestConfig
     from backproof.engine.bars import RunBars
     from backproof.engine.decisions import Weights
-    from backproof.engine.strategies.base import FloatArray, Indicators
-
-Rebalance = Literal["daily", "weekly", "monthly", "quarterly"]
+    from backproof.engine.strategies.base import Indicators
 
 
 class NoParams(Parameters):
     pass
 
 
-class ScheduleParams(Parameters):
-    rebalance: Annotated[Rebalance, Field(description="How often, decided at the period's last bar.")] = "monthly"
-    exposure: Annotated[
-        float, Field(strict=True, allow_inf_nan=False, gt=0.0, le=100.0, description="Sum of the weights.")
-    ] = 1.0
-    start: Annotated[
-        Literal["schedule", "first_bar"], Field(description="first_bar: decide on the run's first bar too.")
-    ] = "schedule"
-
-    def decision_bars(self, bars: "RunBars") -> "npt.NDArray[np.int64]":
-        """Bars of the calendar on which the schedule asks for weights, increasing."""
-        from backproof.engine.calendar import period_ends
-
-        return period_ends(bars.days, bars.first, self.rebalance, also_first=self.start == "first_bar")
-
-
 class MomentumParams(ScheduleParams):
-    lookback: Annotated[int, Field(strict=True, ge=1, le=5000, description="Own bars the growth is measured over.")] = (
-        126
-    )
-    skip: Annotated[int, Field(strict=True, ge=0, le=5000, description="Latest own bars left out.")] = 0
-    top: Annotated[int, Field(strict=True, ge=1, le=1000, description="Places in the portfolio.")] = 3
+    lookback: Annotated[int, count("Own bars the growth is measured over.", (21, 252), 21)] = 126
+    skip: Annotated[int, count("Latest own bars left out.", (0, 21), 21, least=0)] = 0
+    top: Annotated[int, count("Places in the portfolio.", (1, 10), most=1000)] = 3
 
     @field_validator("skip")
     @classmethod
@@ -66,6 +47,11 @@ class BuyAndHold(WeightStrategy):
     version: ClassVar[str] = "1"
     kind: ClassVar[Kind] = "baseline"
     summary: ClassVar[str] = "Buys the symbols listed on the first bar in equal parts and holds them."
+    rule: ClassVar[str] = (
+        "decided on the run's first bar: equal weights of the symbols listed then, with a bar that day or not; "
+        "never again"
+    )
+    source: ClassVar[str] = "The usual baseline; Burton Malkiel, A Random Walk Down Wall Street, 1973"
     long_only: ClassVar[bool] = True
     Params: ClassVar[type[Parameters]] = NoParams
 
@@ -88,6 +74,8 @@ class EqualWeight(WeightStrategy):
     version: ClassVar[str] = "1"
     kind: ClassVar[Kind] = "portfolio"
     summary: ClassVar[str] = "Holds every listed symbol with the same weight, rebalanced on a schedule."
+    rule: ClassVar[str] = "on schedule: exposure / number of symbols listed and not ended, in each of them"
+    source: ClassVar[str] = "Victor DeMiguel, Lorenzo Garlappi, Raman Uppal, Optimal Versus Naive Diversification, 2009"
     long_only: ClassVar[bool] = True
     Params: ClassVar[type[Parameters]] = ScheduleParams
     p: ScheduleParams
@@ -108,8 +96,13 @@ class MomentumTopN(WeightStrategy):
 
     name: ClassVar[str] = "momentum_top_n"
     version: ClassVar[str] = "1"
-    kind: ClassVar[Kind] = "portfolio"
+    kind: ClassVar[Kind] = "rotation"
     summary: ClassVar[str] = "Holds the symbols that rose most over the lookback, in equal parts."
+    rule: ClassVar[str] = (
+        "on schedule: exposure / top in each of the top listed symbols by close[i - skip] / close[i - lookback] - 1, "
+        "ties by symbol; empty places stay in cash"
+    )
+    source: ClassVar[str] = "Narasimhan Jegadeesh, Sheridan Titman, Returns to Buying Winners and Selling Losers, 1993"
     long_only: ClassVar[bool] = True
     Params: ClassVar[type[Parameters]] = MomentumParams
     p: MomentumParams
@@ -130,19 +123,49 @@ class MomentumTopN(WeightStrategy):
         return Weights(at[some], np.where(chosen[some], self.p.exposure / self.p.top, 0.0))
 
 
-def strongest(scores: "FloatArray", symbols: tuple[str, ...], top: int) -> "npt.NDArray[np.bool_]":
-    """Which symbols have one of the `top` greatest scores of their row, ties by symbol; bool of the scores' shape.
+class FixedWeightsParams(TimingParams):
+    weights: Annotated[
+        dict[str, Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-100.0, le=100.0)]],
+        Field(description="Weight by symbol, negative is short; empty: equal parts of all symbols.", max_length=1000),
+    ] = {}
 
-    scores: [R, N], NaN is never chosen
-    """
-    import numpy as np
 
-    order = np.argsort(np.array(symbols))  # columns in the order of the alphabet: the first of equals is chosen
-    ranked = np.where(np.isfinite(scores), scores, -np.inf)[:, order]
-    top = min(top, ranked.shape[1])
-    least = -np.partition(-ranked, top - 1, axis=1)[:, top - 1 : top]  # the score of the last place
-    above, equal = ranked > least, (ranked == least) & (ranked > -np.inf)
-    places = top - above.sum(axis=1, keepdims=True)
-    chosen = np.empty(scores.shape, dtype=np.bool_)
-    chosen[:, order] = above | (equal & (np.cumsum(equal, axis=1) <= places))
-    return chosen
+class FixedWeights(WeightStrategy):
+    """The same weights again at every rebalance, such as 60 % stocks and 40 % bonds."""
+
+    name: ClassVar[str] = "fixed_weights"
+    version: ClassVar[str] = "1"
+    kind: ClassVar[Kind] = "portfolio"
+    summary: ClassVar[str] = "Holds symbols with the weights you give (60/40), restored on a schedule."
+    rule: ClassVar[str] = (
+        "on schedule: each symbol's given weight while it is listed and not ended, else 0, the rest in cash; symbols "
+        "without a weight 0; with no weights at all 1 / number of symbols each"
+    )
+    source: ClassVar[str] = "Harry Browne, Fail-Safe Investing, 1999"
+    Params: ClassVar[type[Parameters]] = FixedWeightsParams
+    p: FixedWeightsParams
+
+    @classmethod
+    def refusals(cls, config: "BacktestConfig", params: Any) -> list[FieldError]:
+        direction = config.execution.direction
+        errors = []
+        for symbol, weight in params.weights.items():
+            pointer = f"/parameters/weights/{symbol}"
+            if symbol not in config.symbols:
+                errors.append(FieldError(pointer, "unknown_symbol", f"{symbol[:40]} is not one of the run's symbols"))
+            elif (weight < 0.0 and direction == "long_only") or (weight > 0.0 and direction == "short_only"):
+                errors.append(FieldError(pointer, "direction_mismatch", f"weight {weight:g} is against {direction}"))
+        if not params.weights and direction == "short_only":
+            message = "equal parts are long positions, short_only leaves them nothing to do"
+            errors.append(FieldError("/execution/direction", "direction_mismatch", message))
+        return errors
+
+    def target_weights(self, bars: "RunBars", indicators: "Indicators") -> "Weights":  # noqa: ARG002
+        import numpy as np
+
+        from backproof.engine.decisions import Weights
+
+        at = self.p.decision_bars(bars)
+        given = self.p.weights or dict.fromkeys(bars.symbols, 1.0 / len(bars.symbols))
+        weights = np.array([given.get(symbol, 0.0) for symbol in bars.symbols])
+        return Weights(at, np.where(bars.listed(at), weights, 0.0))

@@ -2,23 +2,22 @@
 
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from backproof.engine.strategies.base import Kind, Parameters, SignalStrategy
+from backproof.engine.strategies.fields import count, number
 
 if TYPE_CHECKING:
     from backproof.engine.bars import RunBars
     from backproof.engine.strategies.base import Indicators, SignalMask
 
-Level = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0.0, le=100.0)]
-
 
 class RsiParams(Parameters):
-    period: Annotated[int, Field(strict=True, ge=2, le=5000, description="Bars of the RSI (Wilder).")] = 14
-    oversold: Annotated[Level, Field(description="Enter long below this RSI.")] = 30.0
-    overbought: Annotated[Level, Field(description="Leave above this RSI.")] = 70.0
+    period: Annotated[int, count("Bars of the RSI (Wilder).", (2, 30), least=2)] = 14
+    oversold: Annotated[float, number("Enter long below this RSI.", (10.0, 40.0), 5.0, least=0.0, most=100.0)] = 30.0
+    overbought: Annotated[float, number("Leave above this RSI.", (50.0, 90.0), 5.0, least=0.0, most=100.0)] = 70.0
 
     @field_validator("overbought")
     @classmethod
@@ -41,6 +40,8 @@ class RsiMeanReversion(SignalStrategy):
     kind: ClassVar[Kind] = "reversion"
     independent: ClassVar[bool] = True
     summary: ClassVar[str] = "Buys when the RSI is oversold, sells when it is overbought."
+    rule: ClassVar[str] = "long when RSI(period) < oversold, out when RSI > overbought; short side mirrored"
+    source: ClassVar[str] = "J. Welles Wilder, New Concepts in Technical Trading Systems, 1978"
     Params: ClassVar[type[Parameters]] = RsiParams
     p: RsiParams
 
@@ -63,11 +64,8 @@ class RsiMeanReversion(SignalStrategy):
 
 
 class BollingerParams(Parameters):
-    period: Annotated[int, Field(strict=True, ge=2, le=5000, description="Bars of the moving average.")] = 20
-    width: Annotated[
-        float,
-        Field(strict=True, allow_inf_nan=False, gt=0.0, le=100.0, description="Standard deviations to each band."),
-    ] = 2.0
+    period: Annotated[int, count("Bars of the moving average.", (10, 50), least=2)] = 20
+    width: Annotated[float, number("Standard deviations to each band.", (1.0, 3.0), 0.25, above=0.0, most=100.0)] = 2.0
 
 
 class Bollinger(SignalStrategy):
@@ -78,6 +76,11 @@ class Bollinger(SignalStrategy):
     kind: ClassVar[Kind] = "reversion"
     independent: ClassVar[bool] = True
     summary: ClassVar[str] = "Buys a close below the lower Bollinger band, sells above the moving average."
+    rule: ClassVar[str] = (
+        "long when close < SMA(period) - width x the closes' population deviation, out when close > SMA; "
+        "short side mirrored"
+    )
+    source: ClassVar[str] = "John Bollinger, Bollinger on Bollinger Bands, 2001"
     Params: ClassVar[type[Parameters]] = BollingerParams
     p: BollingerParams
 

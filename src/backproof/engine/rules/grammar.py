@@ -1,0 +1,77 @@
+"""The grammar of rules: what the parser is made of and what the reference page shows."""
+
+from backproof.engine.rules.tree import COMPARISONS, CROSSINGS
+
+FIELDS = {
+    "open": "the bar's first price",
+    "high": "the bar's highest price",
+    "low": "the bar's lowest price",
+    "close": "the bar's last price",
+    "volume": "shares traded in the bar, as the data have them: not adjusted for splits",
+}
+HELD = "bars_held"
+HELD_MEANS = "own bars since the bar of the entry, 0 at its close; undefined without a position; in exit rules only"
+KEYWORDS = {
+    "and": "true when both sides are true, false when one is false",
+    "or": "true when one side is true, false when both are false",
+    "not": "true when the condition is false, false when it is true",
+    "crosses_above": "`a crosses_above b`: a > b, and a <= b on the bar before",
+    "crosses_below": "`a crosses_below b`: a < b, and a >= b on the bar before",
+}
+RESERVED = frozenset({*FIELDS, HELD, *KEYWORDS})
+
+TERMINALS: dict[str, tuple[str, ...]] = {
+    "OR": ("or",),
+    "AND": ("and",),
+    "NOT": ("not",),
+    "COMPARISON": (*COMPARISONS, *CROSSINGS),
+    "PLUS": ("+",),
+    "MINUS": ("-",),
+    "TIMES": ("*",),
+    "OVER": ("/",),
+    "OPENING": ("(",),
+    "CLOSING": (")",),
+    "COMMA": (",",),
+    "AGO": ("[",),
+    "END_AGO": ("]",),
+}
+NUMBER = r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?"
+NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+SPACE = r"[ \t\r\n]+"
+
+# From the loosest to the tightest.
+RULES = """\
+?rule: condition
+?condition: conjunction (OR conjunction)*
+?conjunction: negation (AND negation)*
+?negation: NOT negation | comparison
+?comparison: sum | sum COMPARISON sum
+?sum: product ((PLUS | MINUS) product)*
+?product: factor ((TIMES | OVER) factor)*
+?factor: MINUS factor | value
+?value: NUMBER -> number
+      | NAME -> name
+      | NAME OPENING [condition (COMMA condition)*] CLOSING -> call
+      | value AGO condition END_AGO -> lag
+      | OPENING condition CLOSING -> within
+"""
+
+
+def for_lark() -> str:
+    """The whole grammar as lark reads it; the lexer is our own, so patterns are named only."""
+    return f"{RULES}\n%declare NUMBER NAME {' '.join(TERMINALS)}\n"
+
+
+def for_people() -> str:
+    """The whole grammar in extended Backus-Naur form."""
+    text = RULES
+    for name, texts in TERMINALS.items():
+        if name != "COMPARISON":
+            text = text.replace(f" {name} ", f' "{texts[0]}" ').replace(f"({name} ", f'("{texts[0]}" ')
+            text = text.replace(f" {name})", f' "{texts[0]}")')
+    lines = []
+    for line in text.replace("?", "").splitlines():
+        lines.append(line.split(" -> ")[0])
+    lines.append("COMPARISON: " + " | ".join(f'"{text}"' for text in TERMINALS["COMPARISON"]))
+    lines += [f"NUMBER: /{NUMBER}/", f"NAME: /{NAME}/"]
+    return "\n".join(lines)

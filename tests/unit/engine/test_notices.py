@@ -1,0 +1,126 @@
+"""Notices: what a reader must know before trusting the numbers. Others stand beside the rules they belong to."""
+
+import datetime as dt
+import json
+
+import numpy as np
+import pytest
+from markets import codes, days, prices, run, run_signals, without
+
+from backproof.domain.backtest import Notice
+from backproof.engine.result import Result
+
+
+def notice(result: Result, code: str) -> Notice:
+    (found,) = (one for one in result.notices if one.code == code)
+    return found
+
+
+def test_missing_bars_are_counted_by_symbol() -> None:
+    market = {"A": without(prices([10.0] * 8), 2, 3), "B": without(prices([10.0] * 8), 5), "C": prices([10.0] * 8)}
+    found = notice(run(market, "buy_and_hold"), "gaps")
+    assert found.details["missing"] == {"A": 2, "B": 1}
+    assert "3 bars are missing in A, B" in found.message
+
+
+def test_a_late_listing_and_an_early_end_are_no_gaps() -> None:
+    market = {"A": prices([10.0] * 8), "B": prices([10.0] * 4, dates=days(8)[2:6])}
+    assert "gaps" not in codes(run(market, "buy_and_hold"))
+
+
+def test_gaps_outside_the_run_are_not_told() -> None:
+    market = {"A": without(prices([10.0] * 8), 2), "B": prices([10.0] * 8)}
+    assert "gaps" in codes(run(market, "buy_and_hold"))
+    assert "gaps" not in codes(run(market, "buy_and_hold", start_date=days(8)[3]))
+
+
+def test_more_than_ten_days_without_any_bar_are_told_with_the_longest() -> None:
+    dates = ["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-15", "2024-01-16", "2024-01-29", "2024-01-30"]
+    found = notice(run({"A": prices([10.0] * 7, dates=dates)}, "buy_and_hold"), "gaps")
+    assert found.details["long_gaps"] == [["2024-01-04", "2024-01-15"], ["2024-01-16", "2024-01-29"]]
+    assert "2 times (longest from 2024-01-16 to 2024-01-29)" in found.message
+    ten = ["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-14", "2024-01-15"]
+    assert "gaps" not in codes(run({"A": prices([10.0] * 5, dates=ten)}, "buy_and_hold"))
+
+
+def test_many_symbols_over_years_of_which_none_ended_are_called_survivors() -> None:
+    dates = [(dt.date(2020, 1, 6) + dt.timedelta(days=t)).isoformat() for t in range(0, 1150, 3)]
+    long = {symbol: prices([10.0] * len(dates), dates=dates) for symbol in "ABCDE"}
+    assert "survivorship" in codes(run(long, "buy_and_hold"))
+    assert "survivorship" not in codes(run(long, "buy_and_hold", start_date="2020-06-01"))  # under three years
+    assert "survivorship" not in codes(run({s: long[s] for s in "ABCD"}, "buy_and_hold"))
+    ended = {**long, "C": prices([10.0] * 100, dates=dates[:100])}
+    assert "survivorship" not in codes(run(ended, "buy_and_hold"))
+
+
+def test_few_trades_are_fewer_than_thirty() -> None:
+    for trades in (29, 30):
+        count = 2 * trades + 1
+        result = run_signals(
+            {"A": prices([10.0 + t % 2 for t in range(count)])}, {"A": ["enter_long", "exit"] * trades}
+        )
+        assert result.metrics["trades"] == trades
+        assert ("few_trades" in codes(result)) == (trades < 30)
+
+
+def test_a_message_names_five_symbols_and_the_details_all() -> None:
+    market = {symbol: without(prices([10.0] * 6), 3) for symbol in "ABCDEFG"} | {"Z": prices([10.0] * 6)}
+    found = notice(run(market, "buy_and_hold"), "gaps")
+    assert found.message.endswith("A, B, C, D, E and 2 more")
+    assert list(found.details["missing"]) == list("ABCDEFG")
+
+
+def test_a_clean_run_of_the_baseline_has_nothing_to_say() -> None:
+    result = run({"A": prices([10.0, 11.0, 12.0])}, "buy_and_hold", costs={"commission_rate": 0.001})
+    assert result.notices == []
+
+
+def test_borrow_alone_is_a_run_without_trading_costs() -> None:
+    assert "no_costs" in codes(run({"A": prices([10.0] * 3)}, "buy_and_hold", costs={"borrow_rate": 0.01}))
+
+
+def test_notices_are_plain_json_and_each_is_there_once() -> None:
+    """A run in which nearly everything goes wrong."""
+    rng = np.random.default_rng(2)
+    closes = (100.0 * np.exp(np.cumsum(rng.normal(-0.01, 0.05, 60)))).tolist()
+    market = {
+        "A": without(prices(closes), 20, 21),
+        "B": prices([50.0] * 30),
+        "C": prices([1e6] * 60),
+        "D": prices([1.0, 1.0], dates=["2020-01-06", "2020-01-07"]),
+    }
+    wishes = {
+        "A": ["enter_long", *[{"signal": "enter_long", "type": "limit", "price": 1.0}] * 50],
+        "B": ["enter_long"],
+        "C": ["enter_long"] * 50,
+    }
+    result = run_signals(
+        market,
+        wishes,
+        start_date="2024-01-01",
+        execution={
+            "fractional_shares": False,
+            "max_leverage": 3.0,
+            "maintenance_margin": 0.3,
+            "sizing": {"value": 1.4},
+        },
+        risk={"stop_loss": 0.3},
+    )
+    found = [one.code for one in result.notices]
+    assert len(found) == len(set(found))
+    assert {
+        "no_costs", "symbol_without_bars", "gaps", "dropped_entries", "expired_entries", "delisted", "few_trades",
+    } <= set(found)  # fmt: skip
+    for one in result.notices:
+        assert json.loads(json.dumps(one.details, allow_nan=False)) == one.details
+        assert not one.message[0].isupper()
+        assert not one.message.endswith(".")
+
+
+@pytest.mark.parametrize("code", ["margin_call", "insolvent"])
+def test_what_ended_badly_says_when(code: str) -> None:
+    closes = [100.0, 100.0, 70.0 if code == "margin_call" else 40.0, 70.0]
+    execution = {"max_leverage": 2.0, "maintenance_margin": 0.3, "sizing": {"value": 2.0}}
+    result = run_signals({"A": prices(closes)}, {"A": ["enter_long"]}, execution=execution)
+    details = notice(result, code).details
+    assert details in ({"bars": [2]}, {"date": days(4)[2]})
