@@ -24,7 +24,7 @@ ANSI = re.compile(r"\x1b\[")
 def finished(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """One run of the first example through the shared stack, with --json and --out."""
     out = tmp_path_factory.mktemp("out")
-    command = (*COMMAND, "run", str(SMA), "--json", "--out", str(out), "--data-dir", str(stack.data_dir))
+    command = (*COMMAND, "run", str(SMA), "--json", "--full", "--out", str(out), "--data-dir", str(stack.data_dir))
     ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=environment())
     return {"ran": ran, "out": out, "answer": json.loads(ran.stdout)}
 
@@ -36,7 +36,10 @@ def test_json_is_exactly_one_object_and_nothing_on_stderr(finished: dict[str, An
     ran, answer = finished["ran"], finished["answer"]
     assert ran.returncode == 0
     assert ran.stderr == ""
-    assert set(answer) == {"backtest_id", "status", "metrics", "notices", "timings"}
+    assert set(answer) == {
+        *("backtest_id", "status", "metrics", "costs", "exit_reasons", "account_events", "notices", "timings"),
+        *("full_metrics", "full_null_reasons", "drawdowns"),  # of --full
+    }
     assert answer["status"] == "completed"
     assert answer["metrics"]["trades"] > 10
     assert answer["timings"]["stack_start"] == 0.0
@@ -46,7 +49,8 @@ def test_json_is_exactly_one_object_and_nothing_on_stderr(finished: dict[str, An
 def test_out_holds_the_whole_result(stack: LocalStack, finished: dict[str, Any]) -> None:
     out, answer = finished["out"], finished["answer"]
     assert {path.name for path in out.iterdir()} == {
-        *("equity.csv", "fills.csv", "trades.csv", "metrics.json", "manifest.json")
+        *("equity.csv", "fills.csv", "trades.csv", "account_events.csv", "drawdowns.csv"),
+        *("metrics.json", "manifest.json"),
     }
     with (out / "equity.csv").open() as file:
         equity = list(csv.DictReader(file))
@@ -63,7 +67,16 @@ def test_out_holds_the_whole_result(stack: LocalStack, finished: dict[str, Any])
             rows = list(csv.DictReader(file))
         assert len(rows) == httpx.get(f"{url}/{name}", trust_env=False).json()["total"]
         assert {row["symbol"] for row in rows} == {"AAPL"}
-    assert json.loads((out / "metrics.json").read_text())["metrics"] == answer["metrics"]
+    written = json.loads((out / "metrics.json").read_text())
+    for name in ("metrics", "costs", "exit_reasons", "account_events", "full_metrics", "full_null_reasons"):
+        assert written[name] == answer[name], name
+    with (out / "drawdowns.csv").open() as file:
+        falls = list(csv.DictReader(file))
+    assert [float(fall["depth"]) for fall in falls] == [fall["depth"] for fall in answer["drawdowns"]]
+    assert falls[0]["peak_date"] == answer["drawdowns"][0]["peak_date"]
+    assert (
+        out / "account_events.csv"
+    ).read_text() == "bar,date,symbol,kind,value,shares,cash\n"  # none with adjusted prices
     assert json.loads((out / "manifest.json").read_text())["data_hash"]
 
 
@@ -75,6 +88,28 @@ def test_without_a_terminal_the_output_is_plain_and_useful(stack: LocalStack, cl
     for part in ("SMA crossover on Apple", "completed", "Sharpe ratio", "Against SPX", "Alpha", "2005-01-03", "⣀"):
         assert part in ran.stdout
     assert len(ran.stdout.splitlines()) < 60
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_full_shows_every_metric_and_the_drawdowns_in_any_width(
+    stack: LocalStack, cli: Any, finished: dict[str, Any], width: int
+) -> None:
+    run_id = finished["answer"]["backtest_id"]
+    shown = cli("show", run_id, "--full", data_dir=stack.data_dir, more={"COLUMNS": str(width)})
+    assert shown.returncode == 0, shown.stderr
+    assert max(map(len, shown.stdout.splitlines())) <= max(width, 110)  # the subject is never broken
+    for part in (
+        *("How trades ended", "Costs and income", "Commission", "Slippage", "Returns of a period", "VaR 95 %"),
+        *("P(Sharpe > 0)", "Payoff", "SQN", "Mean MAE", "Won long", "Drawdown", "Recovery", "-45.07 %"),
+    ):
+        assert part in shown.stdout, part
+    assert "…" not in shown.stdout  # nothing was cut
+    plain = cli("show", run_id, data_dir=stack.data_dir)
+    assert "How trades ended" in plain.stdout
+    assert "SQN" not in plain.stdout
+    as_json = json.loads(cli("show", run_id, "--full", "--json", data_dir=stack.data_dir).stdout)
+    assert as_json["full_metrics"] == finished["answer"]["full_metrics"]
+    assert as_json["status"] == "completed"
 
 
 def test_a_port_finds_the_server_whatever_the_data_directory(stack: LocalStack, cli: Any, tmp_path: Path) -> None:
@@ -97,7 +132,24 @@ def test_an_encoding_without_braille_still_gets_the_numbers(stack: LocalStack, c
 def test_every_example_completes(stack: LocalStack, cli: Any, example: Path) -> None:
     ran = cli("run", str(example), "--json", data_dir=stack.data_dir)
     assert ran.returncode == 0, ran.stderr
-    assert json.loads(ran.stdout)["metrics"]["total_return"] is not None
+    answer = json.loads(ran.stdout)
+    assert answer["metrics"]["total_return"] is not None
+    exits, events, costs = answer["exit_reasons"], answer["account_events"], answer["costs"]
+    match example.stem:
+        case "stops":
+            assert {"stop_loss", "trailing_stop", "take_profit", "signal"} <= exits.keys()
+        case "raw_dividends":
+            assert events["split"] == 1
+            assert events["dividend"] > 40
+            assert costs["dividends"] > 0
+        case "long_short":
+            assert events["borrow"] > 100
+            assert costs["borrow"] > 0
+            assert exits["stop_loss"] > 0
+
+
+def test_the_examples_are_known_to_these_tests() -> None:
+    assert {"stops", "raw_dividends", "long_short"} <= {path.stem for path in EXAMPLES}
 
 
 def test_with_json_the_live_display_stays_off_stdout(stack: LocalStack) -> None:
@@ -193,6 +245,7 @@ GOOD = SMA.read_text()
         (("initial_capital: 100000", "initial_capital: .nan"), r"error: .*run\.yaml:\d+: initial_capital: "),
         (("fast: 20", "fast: 60"), r"error: .*run\.yaml:\d+: parameters"),
         (("fast: 20", "quick: 20"), r"error: .*run\.yaml:\d+: parameters\.quick: "),
+        (("benchmark: SPX", "risk: {stop_loss: 1.5}"), r"error: .*run\.yaml:\d+: risk\.stop_loss: "),
         (("strategy_type: sma_crossover", "strategy_type: sma_crosover"), r"error: .*strategy_type: .*sma_crossover"),
         (("tags: [example]", "tagz: [example]"), r"error: .*run\.yaml:\d+: tagz: "),
         (("symbols: [AAPL]", "symbols: [AAPLE]"), r"error: .*run\.yaml:\d+: symbols\[0\]: .*AAPL"),
@@ -352,6 +405,52 @@ def test_own_prices_are_imported_beside_a_running_server_and_used(stack: LocalSt
     assert json.loads(ran.stdout)["metrics"]["total_return"] > 0
 
 
+SEOUL = "symbol,timestamp,open,high,low,close,volume\n" + "".join(
+    f"K,2024-03-{day:02} {9 + minute // 60:02}:{minute % 60:02},{day},{day + 1},{day},{day + minute / 400},1\n"
+    for day in range(4, 9)
+    for minute in range(0, 390, 5)
+)
+WITHIN_THE_DAY = """
+name: within the day
+strategy_type: ema_crossover
+parameters: {fast: 3, slow: 9}
+symbols: [K]
+data_source: krx
+timeframe: 5m
+start_date: 2024-03-05
+end_date: 2024-03-07
+risk: {trailing_stop: 0.05}
+"""
+
+
+def test_prices_within_the_day_go_all_the_way(stack: LocalStack, cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "k.csv").write_text(SEOUL)
+    options = ("--dataset", "krx", "--timeframe", "5m", "--calendar", "XKRX", "--local-times")
+    imported = cli("import", "k.csv", *options, data_dir=stack.data_dir)
+    assert imported.returncode == 0, imported.stderr
+    for part in (
+        "imported k.csv as krx: 1 symbol, 390 bars (5m, XKRX)",
+        "K            2024-03-04 to 2024-03-08",
+        "bars begin between 09:00 and 15:25, Asia/Seoul time",
+        "use it with `data_source: krx` and `timeframe: 5m`",
+    ):
+        assert part in imported.stdout
+    out = tmp_path / "out"
+    ran = cli("run", written(tmp_path, WITHIN_THE_DAY), "--out", str(out), "--full", data_dir=stack.data_dir)
+    assert ran.returncode == 0, ran.stderr
+    assert "2024-03-05 to 2024-03-07 · 234 5m bars" in ran.stdout
+    with (out / "equity.csv").open() as file:
+        dates = [row["date"] for row in csv.DictReader(file)]
+    assert (len(dates), dates[0], dates[-1]) == (234, "2024-03-05T00:00:00Z", "2024-03-07T06:25:00Z")
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert (manifest["calendar"], manifest["periods_per_year"]) == ("XKRX", 252.0)
+    other = cli("import", "k.csv", *options[:4], "--calendar", "XNYS", data_dir=stack.data_dir)
+    assert (other.returncode, len(other.stderr.splitlines())) == (2, 1)
+    assert "calendar: krx is on calendar XKRX" in other.stderr
+    daily = cli("run", written(tmp_path, WITHIN_THE_DAY.replace("5m", "1d")), data_dir=stack.data_dir)
+    assert (daily.returncode, "timeframe: krx has no 1d bars, only 5m" in daily.stderr) == (2, True)
+
+
 def test_own_prices_are_imported_without_a_server(cli: Any, tmp_path: Path) -> None:
     (tmp_path / "prices.csv").write_text(PRICES)
     imported = cli("import", "prices.csv", "--dataset", "mine", data_dir=tmp_path / "data")
@@ -404,7 +503,7 @@ def test_strategies_are_listed_with_and_without_a_server(stack: LocalStack, cli:
     for data in (stack.data_dir, tmp_path / "data"):
         listed = cli("strategies", data_dir=data)
         assert listed.returncode == 0, listed.stderr
-        for part in ("sma_crossover", "momentum_top_n", "fast 20, slow 50", "equal_weight"):
+        for part in ("sma_crossover", "ema_crossover", "macd", "bollinger", "fast 20, slow 50", "equal_weight"):
             assert part in listed.stdout
 
 

@@ -138,10 +138,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def undisturbed(stack: Stack) -> dict[str, Any]:
-    stack.wait_final(stack.submit())  # the first one also fills caches, which the instants of the kills must not count
-    run = stack.wait_final(stack.submit())
-    assert run["status"] == "completed", run["error"]
-    return {**stack.get(f"{run['backtest_id']}/manifest"), "took": run["duration_seconds"]}
+    # the instants of the kills must count neither caches that the first one fills nor what else the machine did
+    runs = [stack.wait_final(stack.submit()) for _ in range(4)]
+    assert {run["status"] for run in runs} == {"completed"}, [run["error"] for run in runs]
+    took = min(run["duration_seconds"] for run in runs)
+    return {**stack.get(f"{runs[-1]['backtest_id']}/manifest"), "took": took}
 
 
 def assert_same_result(stack: Stack, run: dict[str, Any], undisturbed: dict[str, Any], attempts: int) -> None:

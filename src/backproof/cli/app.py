@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from backproof import __version__
+from backproof.cli import rules
 from backproof.errors import BackproofError, InvalidInput, InvalidSettings, NotFound
 
 if TYPE_CHECKING:
@@ -21,12 +22,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(rules.app, name="rules")
 
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", metavar="DIR", help="Directory of everything kept [env: DATA_DIR].")
 ]
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of the server [env: WEB_PORT].")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text.")]
+Full = Annotated[bool, typer.Option("--full", help="Also every other metric, and the deepest drawdowns.")]
 
 
 def _settings(data_dir: Path | None, port: int | None, **more: object) -> "Settings":
@@ -55,8 +58,9 @@ def run(
     file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The backtest.")],
     as_json: AsJson = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write equity, fills, trades, metrics, manifest.")
+        Path | None, typer.Option(metavar="DIR", help="Write the whole result: CSV tables, metrics, manifest.")
     ] = None,
+    full: Full = False,
     data_dir: DataDir = None,
     port: Port = None,
 ) -> None:
@@ -67,7 +71,7 @@ def run(
     from backproof.cli.run import run as run_file
 
     # A port matters to a stack started here only if it was asked for: two runs at once must not fight over one.
-    raise typer.Exit(run_file(_settings(data_dir, 0 if port is None else port), file, as_json, out))
+    raise typer.Exit(run_file(_settings(data_dir, 0 if port is None else port), file, as_json, out, full))
 
 
 @app.command()
@@ -86,7 +90,17 @@ def serve(
 def import_prices(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv|FILE.parquet", help="Prices in long form.")],
     dataset: Annotated[str, typer.Option(metavar="NAME", help="What backtests call it: `data_source: NAME`.")],
-    timeframe: Annotated[str, typer.Option(help="1d, 1h, 5m …")] = "1d",
+    timeframe: Annotated[str, typer.Option(help="1d, 1w, 1h, 30m, 15m, 5m or 1m.")] = "1d",
+    calendar: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE",
+            help="Exchange whose days the bars have (XNYS, XKRX …), or 24/7; without it the dataset's own, else XNYS.",
+        ),
+    ] = None,
+    local_times: Annotated[
+        bool, typer.Option("--local-times", help="Times without a zone are the exchange's, not UTC.")
+    ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
     port: Port = None,
@@ -94,11 +108,11 @@ def import_prices(
     """Import own prices; works beside a running server and without one.
 
     Columns: symbol, date or timestamp, open, high, low, close, volume, adj_close, dividend, split_ratio;
-    symbol, date and one of close and adj_close are enough.
+    symbol, date and one of close and adj_close are enough. Bars within a day have the time at which they begin.
     """
     from backproof.cli.importing import import_file
 
-    import_file(_settings(data_dir, port), file, dataset, timeframe, as_json)
+    import_file(_settings(data_dir, port), file, dataset, timeframe, calendar, local_times, as_json)
 
 
 @app.command("list")
@@ -120,6 +134,7 @@ def list_runs(
 def show(
     id: Annotated[str, typer.Argument(metavar="ID", help="A backtest's id.")],
     as_json: AsJson = False,
+    full: Full = False,
     data_dir: DataDir = None,
     port: Port = None,
 ) -> None:
@@ -127,7 +142,7 @@ def show(
     from backproof.cli import runs
 
     with runs.api_of(_settings(data_dir, None), port) as api:
-        runs.show(api, _id(id), as_json)
+        runs.show(api, _id(id), as_json, full)
 
 
 @app.command()

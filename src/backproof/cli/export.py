@@ -13,11 +13,16 @@ from backproof.errors import StorageFailed
 
 Plain = dict[str, Any]
 # columns of a file without rows
-FILL_COLUMNS = ("bar", "date", "symbol", "side", "shares", "price", "commission", "reason")
+FILL_COLUMNS = ("bar", "date", "symbol", "side", "shares", "price", "commission", "reason", "order", "at")
 TRADE_COLUMNS = (
     *("symbol", "side", "entry_date", "exit_date", "entry_price", "exit_price", "shares"),
-    *("profit", "return", "costs", "bars", "reason"),
+    *("profit", "return", "costs", "income", "mae", "mfe", "bars", "reason"),
 )
+EVENT_COLUMNS = ("bar", "date", "symbol", "kind", "value", "shares", "cash")
+DRAWDOWN_COLUMNS = ("peak_date", "trough_date", "recovery_date", "depth", "bars", "days", "recovery_days")
+# what metrics.json holds
+FROM_RUN = ("metrics", "benchmark_metrics", "null_reasons", "notices", "costs", "exit_reasons", "account_events")
+COMPUTED = ("full_metrics", "full_null_reasons")
 
 
 def check_directory(directory: Path) -> None:
@@ -34,16 +39,23 @@ def write_result(api: Api, backtest: Plain, directory: Path) -> list[str]:
     """Write everything known about a completed run; the names of the files."""
     path = f"/backtests/{run_id(backtest)}"
     curve = api.get(f"{path}/equity")
-    metrics = {name: backtest.get(name) for name in ("metrics", "benchmark_metrics", "null_reasons", "notices")}
+    measured = api.get(f"{path}/metrics", full="true")
+    metrics = {**{name: backtest.get(name) for name in FROM_RUN}, **{name: measured.get(name) for name in COMPUTED}}
+    files: dict[str, tuple[Sequence[Plain], Sequence[str]]] = {
+        "fills.csv": (api.all_rows(f"{path}/fills"), FILL_COLUMNS),
+        "trades.csv": (api.all_rows(f"{path}/trades"), TRADE_COLUMNS),
+        "account_events.csv": (api.all_rows(f"{path}/account-events"), EVENT_COLUMNS),
+        "drawdowns.csv": (measured.get("drawdowns") or [], DRAWDOWN_COLUMNS),
+    }
     try:
         _csv(directory / "equity.csv", ("date", "equity"), zip(curve["dates"], curve["equity"], strict=True))
-        _rows(directory / "fills.csv", api.all_rows(f"{path}/fills"), FILL_COLUMNS)
-        _rows(directory / "trades.csv", api.all_rows(f"{path}/trades"), TRADE_COLUMNS)
+        for name, (rows, columns) in files.items():
+            _rows(directory / name, rows, columns)
         _json(directory / "metrics.json", metrics)
         _json(directory / "manifest.json", api.get(f"{path}/manifest"))
     except OSError as error:
         raise StorageFailed(f"cannot write to {directory}: {(error.strerror or str(error)).lower()}") from None
-    return ["equity.csv", "fills.csv", "trades.csv", "metrics.json", "manifest.json"]
+    return ["equity.csv", *files, "metrics.json", "manifest.json"]
 
 
 def _rows(path: Path, rows: Sequence[Plain], columns: Sequence[str]) -> None:

@@ -17,30 +17,44 @@ if TYPE_CHECKING:
 SHOWN = 10
 
 
-def import_file(settings: "Settings", path: Path, dataset: str, timeframe: str, as_json: bool) -> None:
+def import_file(
+    settings: "Settings",
+    path: Path,
+    dataset: str,
+    timeframe: str,
+    calendar: str | None,
+    local_times: bool,
+    as_json: bool,
+) -> None:
     if not path.is_file():
         raise InvalidInput.at("", "no_such_file", f"{path} is not a file")
     DataDirectory(settings.data_dir).create()
     os.umask(0o077)
-    report = asyncio.run(_import(settings, path, dataset, timeframe))
+    report = asyncio.run(_import(settings, path, dataset, timeframe, calendar, local_times))
     if as_json:
         print(json.dumps(asdict(report), ensure_ascii=False, indent=2, default=str))
         return
-    print(f"imported {path.name} as {dataset}: {len(report.symbols)} symbols, {report.bars:,} bars")
+    count = f"{len(report.symbols)} symbol{'s' if len(report.symbols) != 1 else ''}"
+    print(f"imported {path.name} as {dataset}: {count}, {report.bars:,} bars ({timeframe}, {report.calendar})")
     for info in report.symbols[:SHOWN]:
         again = "  (replaced)" if info.symbol in report.replaced else ""
         print(f"  {info.symbol:<12} {info.first} to {info.last}  {info.bars:>8,} bars{again}")
     if len(report.symbols) > SHOWN:
         print(f"  and {len(report.symbols) - SHOWN} more")
+    if report.times is not None:
+        print(f"bars begin between {report.times[0]} and {report.times[1]}, {report.zone} time")
     for warning in report.warnings:
         print(f"note  {warning}")
-    print(f"use it with `data_source: {dataset}`")
+    more = "" if timeframe == "1d" else f" and `timeframe: {timeframe}`"
+    print(f"use it with `data_source: {dataset}`{more}")
 
 
-async def _import(settings: "Settings", path: Path, dataset: str, timeframe: str) -> "ImportReport":
+async def _import(
+    settings: "Settings", path: Path, dataset: str, timeframe: str, calendar: str | None, local_times: bool
+) -> "ImportReport":
     from backproof.marketdata.demo import demo_lake
     from backproof.services.datasets import DatasetService
     from backproof.storage.lake import Lake
 
     datasets = DatasetService(Lake(settings.lake_path, demo_lake()), settings.default_data_source)
-    return await datasets.import_file(path, dataset, timeframe)
+    return await datasets.import_file(path, dataset, timeframe, calendar, local_times)

@@ -59,7 +59,7 @@ class _Interrupt:
         return self.asked
 
 
-def run(settings: "Settings", path: Path, as_json: bool, out: Path | None) -> int:
+def run(settings: "Settings", path: Path, as_json: bool, out: Path | None, full: bool = False) -> int:
     """The exit code: 0 completed, 1 failed, 2 bad input, 130 cancelled."""
     interrupted = _Interrupt()
     began, slow = time.monotonic(), False
@@ -86,14 +86,13 @@ def run(settings: "Settings", path: Path, as_json: bool, out: Path | None) -> in
                 api = server_is_up.enter_context(closing(Api(server.url)))
                 backtest, status = _follow(api, file, body, screen, interrupted)
                 finished = time.monotonic()
-                address = f"/backtests/{tables.run_id(backtest)}/equity"
-                curve = api.get(address, max_points=PLOT_POINTS) if backtest.get("result") else None
+                curve, everything = result_of(api, backtest, full)
                 written = write_result(api, backtest, out) if out is not None and curve is not None else []
             timings = _timings(backtest, ready - began if own else 0.0, finished - ready, finished - began)
             if as_json:
-                _print_json(backtest, status, timings)
+                _print_json(backtest, status, timings, everything)
             else:
-                show_result(console, backtest, curve)
+                show_result(console, backtest, curve, everything)
                 _closing(console, backtest, timings, written, out)
     except Interrupted:
         return CANCELLED
@@ -162,14 +161,19 @@ def _between(first: object, last: object) -> float | None:
     return round((dt.datetime.fromisoformat(last) - dt.datetime.fromisoformat(first)).total_seconds(), 3)
 
 
-def _print_json(backtest: dict[str, Any], status: str, timings: dict[str, float | None]) -> None:
+def _print_json(
+    backtest: dict[str, Any], status: str, timings: dict[str, float | None], everything: dict[str, Any] | None
+) -> None:
     answer = {
         "backtest_id": tables.run_id(backtest),
         "status": status,
         "metrics": backtest.get("metrics"),
+        **{name: backtest.get(name) for name in ("costs", "exit_reasons", "account_events")},
         "notices": backtest.get("notices", []),
         "timings": timings,
     }
+    if everything is not None:
+        answer.update({name: everything[name] for name in ("full_metrics", "full_null_reasons", "drawdowns")})
     if backtest.get("error"):
         answer["error"] = backtest["error"]
     json.dump(answer, sys.stdout, ensure_ascii=False, indent=2, allow_nan=False)
@@ -177,8 +181,25 @@ def _print_json(backtest: dict[str, Any], status: str, timings: dict[str, float 
     sys.stdout.flush()
 
 
-def show_result(console: Console, backtest: dict[str, Any], curve: dict[str, Any] | None) -> None:
-    """Head line, metrics, plot, notices; for a failed run its reason."""
+def result_of(api: Api, backtest: dict[str, Any], full: bool) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """The curve and, if it is asked for, everything that is measured, with definitions; None without a result."""
+    if not backtest.get("result"):
+        return None, None
+    path = f"/backtests/{tables.run_id(backtest)}"
+    curve = api.get(f"{path}/equity", max_points=PLOT_POINTS)
+    if not full:
+        return curve, None
+    measured = api.get(f"{path}/metrics", full="true")
+    return curve, {**measured, "definitions": api.get("/metrics/definitions")["items"]}
+
+
+def show_result(
+    console: Console,
+    backtest: dict[str, Any],
+    curve: dict[str, Any] | None,
+    everything: dict[str, Any] | None = None,
+) -> None:
+    """Head line, metrics, plot, what trading came to, notices; for a failed run its reason."""
     config = backtest.get("config") or {}
     status = str(backtest["status"])
     style = tables.STATUS_STYLE.get(status, "")
@@ -191,11 +212,19 @@ def show_result(console: Console, backtest: dict[str, Any], curve: dict[str, Any
     if error := backtest.get("error"):
         console.print(Text(f"\n{error.get('message', '')}", style="red"), soft_wrap=True)
     if metrics := backtest.get("metrics"):
+        if backtest.get("costs"):  # said below, with the other costs
+            metrics = {name: value for name, value in metrics.items() if name != "costs_paid"}
         console.print()
         console.print(tables.metrics_view(metrics, backtest.get("benchmark_metrics"), config.get("benchmark")))
     if curve is not None and len(curve["equity"]) > 1 and _speaks_unicode(console):
         console.print()
         console.print(tables.equity_plot(curve, config.get("benchmark"), console))
+    if trading := tables.trading_view(backtest):
+        console.print()
+        console.print(trading)
+    if everything is not None:
+        console.print()
+        console.print(tables.full_view(everything["definitions"], everything, console))
     notices = Table.grid(padding=(0, 2))
     for notice in backtest.get("notices") or []:
         notices.add_row(Text("note", style="yellow"), Text(str(notice.get("message", ""))))
@@ -211,7 +240,9 @@ def _subject(config: dict[str, Any], curve: dict[str, Any] | None) -> str:
     parts = [str(config.get("strategy_type", "")) + (f" ({parameters})" if parameters else ""), shown]
     if curve is not None and curve["dates"]:
         parts.append(f"{str(curve['dates'][0])[:10]} to {str(curve['dates'][-1])[:10]}")
-        parts.append(f"{curve.get('total_bars', len(curve['dates'])):,} bars")
+        timeframe = str(config.get("timeframe") or "1d")
+        bars = "bars" if timeframe == "1d" else f"{timeframe} bars"
+        parts.append(f"{curve.get('total_bars', len(curve['dates'])):,} {bars}")
     return " · ".join(parts)
 
 

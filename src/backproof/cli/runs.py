@@ -12,7 +12,7 @@ from rich.text import Text
 
 from backproof.cli import tables
 from backproof.cli.api import Api
-from backproof.cli.run import PLOT_POINTS, show_result
+from backproof.cli.run import result_of, show_result
 from backproof.cli.server import running_server
 from backproof.errors import StackError
 
@@ -56,15 +56,14 @@ def list_runs(api: Api, as_json: bool, limit: int, status: str | None) -> None:
     return None
 
 
-def show(api: Api, run_id: str, as_json: bool) -> None:
+def show(api: Api, run_id: str, as_json: bool, full: bool = False) -> None:
     backtest = api.get(f"/backtests/{run_id}")
     if as_json:
-        return _print_json(backtest)
-    curve = None
-    if backtest.get("result"):
-        curve = api.get(f"/backtests/{run_id}/equity", max_points=PLOT_POINTS)
+        measured = api.get(f"/backtests/{run_id}/metrics", full="true") if full and backtest.get("result") else {}
+        return _print_json({**backtest, **measured})
+    curve, everything = result_of(api, backtest, full)
     console = Console()
-    show_result(console, backtest, curve)
+    show_result(console, backtest, curve, everything)
     console.print(Text(f"\n{run_id} · created {str(backtest['created_at'])[:19].replace('T', ' ')} UTC", style="dim"))
     if backtest["status"] in ("queued", "running"):
         progress = api.get(f"/backtests/{run_id}/status")

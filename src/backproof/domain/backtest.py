@@ -69,6 +69,20 @@ class ResultFile(Part):
     bars: int
     fills: int
     trades: int
+    events: int = 0
+
+
+class TradingSummary(Part):
+    """What trading came to, counted when the result was saved.
+
+    costs:          money by kind (see Result.costs)
+    exit_reasons:   trades by the reason of their last fill; `open` for those still open
+    account_events: events that changed the account and were no fills, by kind
+    """
+
+    costs: dict[str, float]
+    exit_reasons: dict[str, int]
+    account_events: dict[str, int]
 
 
 class Backtest(Document):
@@ -130,6 +144,7 @@ class Backtest(Document):
     notices: tuple[Notice, ...] = ()
     manifest: dict[str, Any] | None = None
     result: ResultFile | None = None
+    trading: TradingSummary | None = None
 
     @property
     def final(self) -> bool:

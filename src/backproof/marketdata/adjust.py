@@ -1,4 +1,4 @@
-"""Factors that turn raw prices into adjusted ones, the same that a run uses."""
+"""Factors that turn raw prices into adjusted ones, the same bits that a run uses."""
 
 from typing import Any
 
@@ -17,13 +17,16 @@ def adjustment_factors(
     """
     if adj_close is not None:
         return adj_close / close
-    step = np.ones(len(close))
     ratio = np.ones(len(close)) if split_ratio is None else split_ratio
-    step[1:] = 1.0 / ratio[1:]
-    if dividend is not None:
-        step[1:] *= 1.0 - dividend[1:] / (close[:-1] / ratio[1:])
+    paid = np.zeros(len(close)) if dividend is None else dividend
     factors = np.ones(len(close))
-    factors[:-1] = np.cumprod(step[:0:-1])[::-1]
+    known, stop = 1.0, len(close)  # the factor between the event found last and `stop`
+    for i in np.flatnonzero((ratio != 1.0) | (paid != 0.0))[::-1].tolist():
+        if i == 0:
+            continue
+        factors[i:stop] = known
+        known, stop = known / ratio[i] * (1.0 - paid[i] / (close[i - 1] / ratio[i])), i
+    factors[:stop] = known
     return factors
 
 

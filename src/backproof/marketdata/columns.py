@@ -89,8 +89,13 @@ def _is_text(kind: "pa.DataType") -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def time_column(file: RawFile, name: str, daily: bool) -> "tuple[np.ndarray[Any, np.dtype[np.datetime64]], Flags]":
-    """Days (datetime64[D]) or moments in UTC (datetime64[us]), and which of them can be looked at further."""
+def time_column(
+    file: RawFile, name: str, daily: bool, zone: str = "UTC"
+) -> "tuple[np.ndarray[Any, np.dtype[np.datetime64]], Flags]":
+    """Days (datetime64[D]) or moments in UTC (datetime64[us]), and which of them can be looked at further.
+
+    zone: time zone of moments that name none
+    """
     import pyarrow as pa
 
     column = file.columns[name]
@@ -122,8 +127,18 @@ def time_column(file: RawFile, name: str, daily: bool) -> "tuple[np.ndarray[Any,
     if good.any() and bool((moments == days)[good].all()):
         raise wrong_file("no_time_of_day", f"column {name} has no times of day: these are daily bars (timeframe 1d)")
     if not zoned:
-        file.warnings.append(f"column {name} has no time zone: its times were taken as UTC")
+        file.warnings.append(f"column {name} has no time zone: its times were taken as {zone}")
+        moments = moments if zone == "UTC" else _in_utc(moments, zone)
     return moments, good
+
+
+def _in_utc(moments: Any, zone: str) -> Any:
+    """Moments on the clock of `zone` in UTC; of an hour that is there twice the first one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    zoned = pc.assume_timezone(pa.array(moments), zone, ambiguous="earliest", nonexistent="earliest")
+    return zoned.cast(pa.timestamp("us", "UTC")).to_numpy(zero_copy_only=False).astype("datetime64[us]")
 
 
 def _typed_moments(file: RawFile, name: str, column: "pa.ChunkedArray", daily: bool) -> tuple[Any, Flags, bool]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backproof.domain.config import SYMBOL_PATTERN
-from backproof.marketdata.problems import shown
+from backproof.marketdata.problems import shown, wrong_file
 from backproof.marketdata.rawfile import PRICE_COLUMNS, RawFile, read_raw
 
 if TYPE_CHECKING:
@@ -55,12 +55,15 @@ class Prices:
         }
 
 
-def read_prices(path: Path, timeframe: str = "1d") -> "pa.Table":
-    """The checked prices of a .csv or .parquet file; InvalidInput names line and column of everything wrong."""
-    return check_prices(path, timeframe).table
+def read_prices(path: Path, timeframe: str = "1d", zone: str = "UTC") -> "pa.Table":
+    """The checked prices of a .csv or .parquet file; InvalidInput names line and column of everything wrong.
+
+    zone: time zone of times that name none
+    """
+    return check_prices(path, timeframe, zone).table
 
 
-def check_prices(path: Path, timeframe: str = "1d") -> Prices:
+def check_prices(path: Path, timeframe: str = "1d", zone: str = "UTC") -> Prices:
     """As read_prices, with the warnings."""
     import numpy as np
     import pyarrow as pa
@@ -70,7 +73,7 @@ def check_prices(path: Path, timeframe: str = "1d") -> Prices:
     file = read_raw(path)
     symbols, codes = _symbols(file)
     when = "date" if "date" in file.columns else "timestamp"
-    times, dated = time_column(file, when, timeframe in DAILY_TIMEFRAMES)
+    times, dated = time_column(file, when, timeframe in DAILY_TIMEFRAMES, zone)
     numbers: dict[str, np.ndarray[Any, Any]] = {}
     good: dict[str, np.ndarray[Any, Any]] = {}
     for name in PRICE_COLUMNS:
@@ -83,6 +86,7 @@ def check_prices(path: Path, timeframe: str = "1d") -> Prices:
     _check_order(file, when, times, previous)
     _check_dividends(file, numbers, good, previous)
     file.problems.raise_if_any()
+    _check_steps(timeframe, times, previous)
 
     names = pa.array(symbols, pa.string()).take(pa.array(codes[order]))
     moments = times[order]
@@ -210,6 +214,28 @@ def _check_order(file: RawFile, when: str, times: Any, previous: Any) -> None:
         "unsorted_dates",
         lambda row: f"{times[row]} comes after {times[previous[row]]} of {place(row)}",
     )
+
+
+def _check_steps(timeframe: str, times: Any, previous: Any) -> None:
+    """The file holds bars of this timeframe, not of a shorter one."""
+    import numpy as np
+
+    if timeframe == "1d" or not (previous >= 0).any():
+        return
+    least = np.timedelta64(4, "D") if timeframe == "1w" else np.timedelta64(_minutes(timeframe), "m")
+    step = np.median((times - times[previous])[previous >= 0].astype("timedelta64[us]").astype(np.int64))
+    usual = np.timedelta64(int(step), "us")
+    if usual < least:
+        said = (
+            f"{usual / np.timedelta64(1, 'D'):g} days"
+            if timeframe == "1w"
+            else f"{usual / np.timedelta64(1, 'm'):g} minutes"
+        )
+        raise wrong_file("bars_do_not_fit", f"bars are mostly {said} apart, so these are no {timeframe} bars")
+
+
+def _minutes(timeframe: str) -> int:
+    return int(timeframe[:-1]) * (60 if timeframe.endswith("h") else 1)
 
 
 def _check_dividends(file: RawFile, numbers: dict[str, Any], good: dict[str, Any], previous: Any) -> None:

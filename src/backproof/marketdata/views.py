@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from backproof.domain.clock import MarketClock
 from backproof.marketdata.adjust import adjustment_factors, volume_factors
 
 if TYPE_CHECKING:
@@ -15,13 +16,21 @@ Array: TypeAlias = np.ndarray[Any, Any]
 _PRICES = ("open", "high", "low", "close")
 
 
-def rows_between(dates: Array, start: dt.date | None, end: dt.date | None) -> tuple[int, int]:
-    """Half-open range of rows whose day is between the two dates, both inclusive."""
-    first = 0 if start is None else int(np.searchsorted(dates, np.datetime64(start, "D"), side="left"))
-    last = len(dates)
+def rows_between(dates: Array, start: dt.date | None, end: dt.date | None, clock: MarketClock) -> tuple[int, int]:
+    """Half-open range of rows whose day on the market's clock is between the two dates, both inclusive."""
+    whole_days = dates.dtype == np.dtype("datetime64[D]")
+    first, last = 0, len(dates)
+    if start is not None:
+        bound = np.datetime64(start, "D") if whole_days else _plain(clock.begin(start))
+        first = int(np.searchsorted(dates, bound, side="left"))
     if end is not None:
-        last = int(np.searchsorted(dates, np.datetime64(end, "D") + 1, side="left"))
+        bound = np.datetime64(end, "D") if whole_days else _plain(clock.end(end))
+        last = int(np.searchsorted(dates, bound, side="right"))
     return first, max(first, last)
+
+
+def _plain(moment: dt.datetime) -> np.datetime64:
+    return np.datetime64(moment.replace(tzinfo=None), "us")
 
 
 def price_view(table: "pa.Table", adjusted: bool) -> tuple[Array, dict[str, Array]]:

@@ -2,17 +2,18 @@
 
 import asyncio
 import datetime as dt
-import difflib
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, get_args
 
+from backproof.domain.clock import MarketClock
 from backproof.domain.config import DATASET_PATTERN, BacktestConfig, Timeframe
 from backproof.errors import FieldError, InvalidInput, NotFound
+from backproof.services.dataset_checks import close_only_errors, date_errors, raw_mode_errors, unknown_symbol
 from backproof.storage.lake import Lake, Series
 
 if TYPE_CHECKING:
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 
 RESERVED_NAMES = ("demo", "alpha_vantage")
 TIMEFRAMES: tuple[str, ...] = get_args(Timeframe)
-# a run may ask for a start on a holiday or weekend before the first bar, and an end after the last one
-CALENDAR_SLACK = dt.timedelta(days=7)
 _CACHED_DATES = 64 << 20  # bytes
+_ADJUSTMENT = ("close", "adj_close", "dividend", "split_ratio")
+_MOST_UNEXPLAINED = 1e-2  # as in engine.setup: how far adjusted closes may move without an event
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolInfo:
-    """One symbol of a source. first, last: dates of its bars, in UTC for intraday ones."""
+    """One symbol of a source. first, last: days of its bars, on the clock of the calendar's market."""
 
     symbol: str
     source: str
@@ -39,6 +40,7 @@ class SymbolInfo:
     close_only: bool
     currency: str | None
     note: str
+    calendar: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,15 @@ class Coverage:
     close_only: bool
     sha256: str
     note: str
+    calendar: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedBars:
+    """Bars for a run: a long table, and the code of the calendar that they are on."""
+
+    table: "pa.Table"
+    calendar: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,7 @@ class BarSeries:
     symbol: str
     source: str
     timeframe: str
+    calendar: str
     adjusted: bool
     total_bars: int
     bars: list[dict[str, Any]]
@@ -78,13 +90,20 @@ class BarSeries:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did. replaced: symbols that the dataset had before, now in a new version."""
+    """What an import did.
+
+    replaced: symbols that the dataset had before, now in a new version
+    times:    earliest and latest time of day of intraday bars on the market's clock, as 09:30
+    """
 
     dataset: str
     timeframe: str
+    calendar: str
+    zone: str
     bars: int
     symbols: list[SymbolInfo]
     replaced: list[str]
+    times: tuple[str, str] | None
     warnings: list[str]
 
 
@@ -96,6 +115,7 @@ class DatasetService:
         self._default = default_source
         self._dates: OrderedDict[str, np.ndarray[Any, Any]] = OrderedDict()
         self._dates_lock = Lock()
+        self._eventless: dict[str, bool] = {}
 
     async def sources(self) -> list[str]:
         return await asyncio.to_thread(self._lake.sources)
@@ -119,9 +139,22 @@ class DatasetService:
             self._bars, symbol, source or self._default, timeframe, start, end, adjusted, max_points
         )
 
-    async def import_file(self, path: Path, dataset: str, timeframe: str = "1d") -> ImportReport:
-        """Check a price file and add its symbols to the dataset; InvalidInput, and nothing imported, if it is wrong."""
-        return await asyncio.to_thread(self._import_file, path, dataset, timeframe)
+    async def calendar(self, source: str) -> str:
+        """The code of the calendar that the source's bars are on; NotFound for an unknown source."""
+        clock = await asyncio.to_thread(self._lake.clock, source)
+        if clock is None:
+            raise NotFound(f"there is no data source {source!r}")
+        return clock.calendar
+
+    async def import_file(
+        self, path: Path, dataset: str, timeframe: str = "1d", calendar: str | None = None, local_times: bool = False
+    ) -> ImportReport:
+        """Check a price file and add its symbols to the dataset; InvalidInput, and nothing imported, if it is wrong.
+
+        calendar:    code of the exchange, or 24/7; None for the one the dataset has, else XNYS
+        local_times: times that name no zone are on the exchange's clock, not in UTC
+        """
+        return await asyncio.to_thread(self._import_file, path, dataset, timeframe, calendar, local_times)
 
     async def warm(self) -> None:
         """Import what reading a file needs, so that the first request does not wait for it."""
@@ -137,7 +170,7 @@ class DatasetService:
         """Coverage of the symbols, then the benchmark; InvalidInput with everything the data cannot give."""
         return await asyncio.to_thread(self._check, config)
 
-    async def load(self, config: BacktestConfig) -> "pa.Table":
+    async def load(self, config: BacktestConfig) -> LoadedBars:
         """All bars of the symbols and the benchmark in long form.
 
         Also those after end_date: they tell a symbol that ended from one that only has no bar on the last day of the
@@ -166,19 +199,22 @@ class DatasetService:
         known = self._lake.find_series(source, timeframe)
         if symbol not in known:
             self._lake.timeframes(source)  # NotFound for an unknown source
-            raise NotFound(_unknown(symbol, source, timeframe, known), symbol=symbol)
+            raise NotFound(unknown_symbol(symbol, source, timeframe, known), symbol=symbol)
         table = self._lake.read_series([known[symbol]])
         dates, columns = price_view(table, adjusted)
-        first, last = rows_between(dates, start, end)
+        first, last = rows_between(dates, start, end, known[symbol].clock)
         dates, columns = dates[first:last], {name: values[first:last] for name, values in columns.items()}
         total = len(dates)
         if max_points is not None and total > max_points:
             dates, columns = downsampled(dates, columns, max(1, max_points))
-        return BarSeries(symbol, source, timeframe, adjusted, total, json_rows(dates, columns))
+        calendar = known[symbol].clock.calendar
+        return BarSeries(symbol, source, timeframe, calendar, adjusted, total, json_rows(dates, columns))
 
     # ---- importing --------------------------------------------------------------------------------------------
 
-    def _import_file(self, path: Path, dataset: str, timeframe: str) -> ImportReport:
+    def _import_file(
+        self, path: Path, dataset: str, timeframe: str, calendar: str | None, local_times: bool
+    ) -> ImportReport:
         from backproof.marketdata.importer import check_prices
 
         errors = []
@@ -198,20 +234,42 @@ class DatasetService:
             errors.append(FieldError("/timeframe", "unknown_timeframe", f"one of {', '.join(TIMEFRAMES)}"))
         if errors:
             raise InvalidInput(errors)
-        prices = check_prices(Path(path), timeframe)
+        clock = self._import_clock(dataset, calendar)
+        prices = check_prices(Path(path), timeframe, clock.zone if local_times else "UTC")
         before = self._lake.find_series(dataset, timeframe)
-        written = self._lake.write_bars(dataset, timeframe, prices.by_symbol())
+        written = self._lake.write_bars(dataset, timeframe, prices.by_symbol(), clock=clock)
         warnings = list(prices.warnings)
         if any(series.close_only for series in written):
-            warnings.append("close-only data: backtests on it need execution.fill next_close or same_close")
+            warnings.append(
+                "close-only data: backtests on it need execution.fill next_close or same_close, and no stops"
+            )
         return ImportReport(
             dataset=dataset,
             timeframe=timeframe,
+            calendar=clock.calendar,
+            zone=clock.zone,
             bars=prices.table.num_rows,
             symbols=[_info(series) for series in written],
             replaced=[series.symbol for series in written if series.symbol in before],
+            times=_times_of_day(prices.table, clock.zone),
             warnings=warnings,
         )
+
+    def _import_clock(self, dataset: str, calendar: str | None) -> MarketClock:
+        """Whose days the dataset's bars have: one calendar for all of them, so that any of them run together."""
+        from backproof.engine.calendar import CALENDARS, DEFAULT_CALENDAR
+
+        kept = self._lake.clock(dataset)
+        if calendar is not None and calendar not in CALENDARS:
+            message = f"there is no calendar {calendar!r}; there are {', '.join(CALENDARS)}"
+            raise InvalidInput.at("/calendar", "unknown_calendar", message)
+        if kept is not None:
+            if calendar not in (None, kept.calendar):
+                message = f"{dataset} is on calendar {kept.calendar}; bars of {calendar} need a dataset of their own"
+                raise InvalidInput.at("/calendar", "other_calendar", message)
+            return kept
+        chosen = CALENDARS[calendar or DEFAULT_CALENDAR]
+        return MarketClock(chosen.name, chosen.zone)
 
     # ---- for a backtest ---------------------------------------------------------------------------------------
 
@@ -221,15 +279,17 @@ class DatasetService:
         errors = []
         for index, symbol in enumerate(config.symbols):
             if symbol not in known:
-                message = _unknown(symbol, source, config.timeframe, known)
+                message = unknown_symbol(symbol, source, config.timeframe, known)
                 errors.append(FieldError(f"/symbols/{index}", "unknown_symbol", message))
         if config.benchmark is not None and config.benchmark not in known:
-            message = _unknown(config.benchmark, source, config.timeframe, known)
+            message = unknown_symbol(config.benchmark, source, config.timeframe, known)
             errors.append(FieldError("/benchmark", "unknown_symbol", message))
         traded = [known[symbol] for symbol in config.symbols if symbol in known]
         if traded:
-            errors += _date_errors(config, source, traded)
-            errors += _fill_errors(config, traded)
+            errors += date_errors(config, source, traded)
+            errors += close_only_errors(config, traded)
+            if config.execution.price_mode == "raw":
+                errors += raw_mode_errors([series.symbol for series in traded if self._lacks_events(series)])
         if errors:
             raise InvalidInput(errors)
         coverage = [self._coverage(known[symbol], config) for symbol in _named(config)]
@@ -259,7 +319,7 @@ class DatasetService:
         elif (start is not None and start > series.last) or (end is not None and end < series.first):
             inside = 0
         else:
-            first, last = rows_between(self._series_dates(series), start, end)
+            first, last = rows_between(self._series_dates(series), start, end, series.clock)
             inside = last - first
         return Coverage(
             symbol=series.symbol,
@@ -270,7 +330,20 @@ class DatasetService:
             close_only=series.close_only,
             sha256=series.sha256,
             note=series.note,
+            calendar=series.clock.calendar,
         )
+
+    def _lacks_events(self, series: Series) -> bool:
+        """Its adjusted closes move without any split or dividend, so that its raw prices cannot be traded."""
+        if not {"close", "adj_close"} <= set(series.columns):
+            return False
+        if (kept := self._eventless.get(series.sha256)) is None:
+            from backproof.engine.frames import read_frame, unexplained
+
+            [one] = read_frame(self._lake.read_series([series], columns=_ADJUSTMENT))
+            kept = one.split is None and one.dividend is None and unexplained(one) > _MOST_UNEXPLAINED
+            self._eventless[series.sha256] = kept
+        return kept
 
     def _refuse_empty(self, config: BacktestConfig, source: str, coverage: Sequence[Coverage]) -> None:
         traded = coverage[: len(config.symbols)]
@@ -302,13 +375,14 @@ class DatasetService:
                 self._dates.popitem(last=False)
         return dates
 
-    def _load(self, config: BacktestConfig) -> "pa.Table":
+    def _load(self, config: BacktestConfig) -> LoadedBars:
         source = config.data_source or self._default
         known = self._lake.find_series(source, config.timeframe)
         named = _named(config)
         if missing := [symbol for symbol in named if symbol not in known]:
             raise NotFound(f"{source} has no {config.timeframe} bars of {', '.join(missing[:10])}")
-        return self._lake.read_series([known[symbol] for symbol in named])
+        table = self._lake.read_series([known[symbol] for symbol in named])
+        return LoadedBars(table, known[named[0]].clock.calendar)
 
 
 def _named(config: BacktestConfig) -> list[str]:
@@ -328,32 +402,17 @@ def _info(series: Series) -> SymbolInfo:
         close_only=series.close_only,
         currency=series.currency,
         note=series.note,
+        calendar=series.clock.calendar,
     )
 
 
-def _unknown(symbol: str, source: str, timeframe: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    same = [name for name in names if name.upper() == symbol.upper()]
-    near = same or difflib.get_close_matches(symbol.upper(), names, n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(names[:10])}{', …' if len(names) > 10 else ''}"
-    return f"{source} has no {timeframe} bars of {symbol!r}; {hint}"
+def _times_of_day(table: "pa.Table", zone: str) -> tuple[str, str] | None:
+    """The earliest and the latest on the market's clock; None for bars of days."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-
-def _date_errors(config: BacktestConfig, source: str, traded: Sequence[Series]) -> list[FieldError]:
-    """Dates outside the data, with the range that is there."""
-    first, last = min(series.first for series in traded), max(series.last for series in traded)
-    there = f"the bars of {source} for these symbols go from {first} to {last}"
-    errors = []
-    for name, date in (("start_date", config.start_date), ("end_date", config.end_date)):
-        if date is not None and not first - CALENDAR_SLACK <= date <= last + CALENDAR_SLACK:
-            errors.append(FieldError(f"/{name}", "outside_the_data", f"{date} is outside the data: {there}"))
-    return errors
-
-
-def _fill_errors(config: BacktestConfig, traded: Sequence[Series]) -> list[FieldError]:
-    lacking = [series.symbol for series in traded if series.close_only]
-    if not lacking or config.execution.fill != "next_open":
-        return []
-    names = ", ".join(lacking[:5]) + (", …" if len(lacking) > 5 else "")
-    message = f"next_open needs open prices, and the data of {names} is close-only: take next_close or same_close"
-    return [FieldError("/execution/fill", "close_only_data", message)]
+    if "timestamp" not in table.column_names:
+        return None
+    moments = table["timestamp"].cast(pa.timestamp("us", zone))
+    bounds = pc.min_max(pc.local_timestamp(moments).cast(pa.time64("us")))
+    return str(bounds["min"].as_py())[:5], str(bounds["max"].as_py())[:5]

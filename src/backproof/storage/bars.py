@@ -2,6 +2,7 @@
 
 `bars/<source>/<timeframe>/manifest.json` is replaced atomically under a file lock; whoever resolved it once keeps
 reading the versions it named, because those files never change. File names come from hashes, never from a symbol.
+The manifest also names the calendar of its bars: dates asked for are days on that market's clock.
 """
 
 import datetime as dt
@@ -17,7 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backproof.errors import NotFound, StorageFailed
+from backproof.domain.clock import NEW_YORK, MarketClock
+from backproof.errors import Conflict, NotFound, StorageFailed
 from backproof.storage.files import durable_write, make_directory, storage_errors, sync_directory
 
 if TYPE_CHECKING:
@@ -35,9 +37,10 @@ _READ_TOGETHER = 16  # files from which reading with several threads is faster t
 class Series:
     """One symbol of a source, as the manifest has it.
 
-    first, last: dates of the first and the last bar (in UTC for intraday bars)
+    first, last: days of the first and the last bar, on the market's clock
     columns:     price columns that the file holds, in canonical order
     sha256:      of the file's bytes; equal for equal bars
+    clock:       of the source
     """
 
     source: str
@@ -51,6 +54,7 @@ class Series:
     note: str
     currency: str | None
     file: str
+    clock: MarketClock
 
     @property
     def close_only(self) -> bool:
@@ -70,6 +74,13 @@ class BarStore:
 
     def timeframes(self, source: str) -> list[str]:
         return sorted(path.parent.name for path in self._directory(source).glob(f"*/{MANIFEST}"))
+
+    def clock(self, source: str) -> MarketClock | None:
+        """Of the bars that the source has; None when it has none."""
+        for timeframe in self.timeframes(source):
+            for series in self.series(source, timeframe).values():
+                return series.clock
+        return None
 
     def series(self, source: str, timeframe: str) -> dict[str, Series]:
         """Symbol to series; empty when the source has nothing of this timeframe."""
@@ -121,20 +132,27 @@ class BarStore:
         tables: Mapping[str, "pa.Table"],
         notes: Mapping[str, str] | None = None,
         currency: str | None = None,
+        clock: MarketClock | None = None,
     ) -> list[Series]:
-        """Add or replace these symbols; others stay. Readers see all of the new versions at once, or none."""
+        """Add or replace these symbols; others stay. Readers see all of the new versions at once, or none.
+
+        clock: None for that of the bars already there, else New York's; Conflict when those have another calendar
+        """
         directory = self._directory(source, timeframe)
         with storage_errors(f"cannot write the bars of {source}"):
             make_directory(directory)
             with _locked(directory), _undone_on_failure(directory):
+                path = directory / MANIFEST
+                current = _parse_manifest(path, source, timeframe) if path.exists() else {}
+                clock = _one_clock(source, current, clock)
                 written = [
-                    _write_file(directory, source, timeframe, symbol, table, (notes or {}).get(symbol, ""), currency)
+                    _write_file(
+                        directory, source, timeframe, symbol, table, (notes or {}).get(symbol, ""), currency, clock
+                    )
                     for symbol, table in tables.items()
                 ]
                 sync_directory(directory)
-                path = directory / MANIFEST
-                current = _parse_manifest(path, source, timeframe) if path.exists() else {}
-                _write_manifest(directory, {**current, **{series.symbol: series for series in written}})
+                _write_manifest(directory, {**current, **{series.symbol: series for series in written}}, clock)
         return written
 
     def _directory(self, source: str, timeframe: str = "") -> Path:
@@ -142,6 +160,16 @@ class BarStore:
             if not _NAME.fullmatch(name):
                 raise NotFound(f"there is no data source or timeframe {name!r}")
         return self._root / source / timeframe
+
+
+def _one_clock(source: str, current: Mapping[str, Series], given: MarketClock | None) -> MarketClock:
+    """All bars of a manifest have one calendar, or no run could use them together."""
+    kept = next((series.clock for series in current.values()), None)
+    if kept is not None and given is not None and kept.calendar != given.calendar:
+        raise Conflict(
+            f"the bars of {source} are on calendar {kept.calendar}, not {given.calendar}", calendar=kept.calendar
+        )
+    return kept or given or NEW_YORK
 
 
 def _read_file(
@@ -154,7 +182,7 @@ def _read_file(
         names = file.schema_arrow.names
         when = names[0]
         wanted = [when, *(name for name in names[1:] if columns is None or name in columns)]
-        first, last = _bounds(file.schema_arrow.field(when).type, start, end)
+        first, last = _bounds(file.schema_arrow.field(when).type, start, end, series.clock)
         groups = _row_groups(file.metadata, first, last)
         table = file.read_row_groups(groups, columns=wanted, use_threads=False).select(wanted)
     if first is not None or last is not None:
@@ -163,16 +191,13 @@ def _read_file(
     return table.replace_schema_metadata(None).add_column(0, "symbol", symbol)
 
 
-def _bounds(kind: "pa.DataType", start: dt.date | None, end: dt.date | None) -> tuple[Any, Any]:
-    """Both inclusive, as scalars of the date column's type; an end date takes its whole day."""
+def _bounds(kind: "pa.DataType", start: dt.date | None, end: dt.date | None, clock: MarketClock) -> tuple[Any, Any]:
+    """Both inclusive, as scalars of the date column's type; an end date takes its whole day on the market's clock."""
     import pyarrow as pa
 
     if pa.types.is_date(kind):
         return start, end
-    midnight = dt.time(tzinfo=dt.UTC)
-    first = None if start is None else dt.datetime.combine(start, midnight)
-    last = None if end is None else dt.datetime.combine(end, dt.time(23, 59, 59, 999_999, tzinfo=dt.UTC))
-    return first, last
+    return None if start is None else clock.begin(start), None if end is None else clock.end(end)
 
 
 def _row_groups(metadata: Any, first: Any, last: Any) -> list[int]:
@@ -210,6 +235,7 @@ def _write_file(
     table: "pa.Table",
     note: str,
     currency: str | None,
+    clock: MarketClock,
 ) -> Series:
     import pyarrow.parquet as pq
 
@@ -241,14 +267,15 @@ def _write_file(
         source=source,
         timeframe=timeframe,
         symbol=symbol,
-        first=first.date() if isinstance(first, dt.datetime) else first,
-        last=last.date() if isinstance(last, dt.datetime) else last,
+        first=clock.day_of(first) if isinstance(first, dt.datetime) else first,
+        last=clock.day_of(last) if isinstance(last, dt.datetime) else last,
         bars=table.num_rows,
         columns=tuple(columns),
         sha256=file.sha256,
         note=note,
         currency=currency,
         file=file.path.name,
+        clock=clock,
     )
 
 
@@ -257,6 +284,7 @@ def _parse_manifest(path: Path, source: str, timeframe: str) -> dict[str, Series
         manifest = json.loads(path.read_bytes())
         if manifest["format"] != _FORMAT:
             raise StorageFailed(f"{path} was written by a newer backproof")
+        clock = MarketClock(manifest["calendar"], manifest["zone"]) if "calendar" in manifest else NEW_YORK
         return {
             symbol: Series(
                 source=source,
@@ -270,6 +298,7 @@ def _parse_manifest(path: Path, source: str, timeframe: str) -> dict[str, Series
                 note=entry["note"],
                 currency=entry["currency"],
                 file=_file_name(entry["file"]),
+                clock=clock,
             )
             for symbol, entry in manifest["series"].items()
         }
@@ -283,14 +312,15 @@ def _file_name(name: str) -> str:
     return name
 
 
-def _write_manifest(directory: Path, series: Mapping[str, Series]) -> None:
+def _write_manifest(directory: Path, series: Mapping[str, Series], clock: MarketClock) -> None:
     entries = {}
     for symbol in sorted(series):
         entry = asdict(series[symbol])
-        for name in ("source", "timeframe", "symbol"):
+        for name in ("source", "timeframe", "symbol", "clock"):
             del entry[name]
         entries[symbol] = {**entry, "first": str(entry["first"]), "last": str(entry["last"])}
-    text = json.dumps({"format": _FORMAT, "series": entries}, indent=1, ensure_ascii=False) + "\n"
+    whole = {"format": _FORMAT, "calendar": clock.calendar, "zone": clock.zone, "series": entries}
+    text = json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
     def write(path: Path) -> None:
         path.write_text(text, encoding="utf-8")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backproof.domain.backtest import ResultFile
+from backproof.domain.clock import MarketClock
 from backproof.errors import Conflict, NotFound, StorageFailed
 from backproof.storage.bars import BarStore, Series
 from backproof.storage.files import durable_write, make_directory, storage_errors, sync_directory
@@ -58,6 +59,10 @@ class Lake:
             self.timeframes(source)
         return [found[symbol] for symbol in sorted(found)]
 
+    def clock(self, source: str) -> MarketClock | None:
+        """Whose days the bars of the source have; None when it has no bars."""
+        return self._store(source).clock(source)
+
     def find_series(self, source: str, timeframe: str) -> Mapping[str, Series]:
         """Symbol to series: one state of the manifest, so that everything read with it belongs together."""
         return self._store(source).series(source, timeframe)
@@ -71,8 +76,9 @@ class Lake:
         end: dt.date | None = None,
         columns: Sequence[str] | None = None,
     ) -> "pa.Table":
-        """Bars in long form, dates inclusive. Columns: symbol, date (or timestamp, UTC), then the price columns.
+        """Bars in long form; start and end are the market's days, inclusive.
 
+        Columns: symbol, date (or timestamp, UTC), then the price columns.
         symbols come in the order given; a price column that one of them lacks is null there.
         NotFound names the symbols that the source does not have.
         """
@@ -98,14 +104,16 @@ class Lake:
         tables: Mapping[str, "pa.Table"],
         notes: Mapping[str, str] | None = None,
         currency: str | None = None,
+        clock: MarketClock | None = None,
     ) -> list[Series]:
         """Add or replace the bars of these symbols as new versions; readers see all of them at once.
 
         A table has a `date` (date32) or `timestamp` (us, UTC) column, increasing, and price columns (float64).
+        clock: None for that of the bars already there, else New York's; Conflict when those have another calendar
         """
         if source in self._builtin_sources:
             raise Conflict(f"data source {source!r} is built in and cannot be changed")
-        return self._own.write(source, timeframe, tables, notes, currency)
+        return self._own.write(source, timeframe, tables, notes, currency, clock)
 
     # ---- results ----------------------------------------------------------------------------------------------
 
@@ -132,6 +140,7 @@ class Lake:
             bars=rows.get("equity", 0),
             fills=rows.get("fills", 0),
             trades=rows.get("trades", 0),
+            events=rows.get("events", 0),
         )
 
     def read_result(self, path: str, section: str, columns: Sequence[str] | None = None) -> "pa.Table":

@@ -43,7 +43,7 @@ class _Process:
     def __init__(self) -> None:
         self.loop = LoopThread()
         self.factory = self.loop.run(ServiceFactory.open(settings))
-        self.runner: BacktestRunner = self.factory.runner(_end_process)
+        self.runner: BacktestRunner = self.factory.runner(_end_process, enforce=True)
 
 
 _process: _Process | None = None
@@ -68,6 +68,7 @@ def execute_backtests() -> None:
     """Run what waits. The message carries nothing: the store says what is next."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _give_back_and_exit)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the watchdog's: it must end the process whatever it is doing
     process = _current()
     process.loop.run(process.runner.run_waiting())
 

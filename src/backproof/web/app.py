@@ -16,7 +16,7 @@ from backproof.web import openapi, pages
 from backproof.web.context import RequestContext
 from backproof.web.errors import install_error_handlers
 from backproof.web.realtime import Hub
-from backproof.web.routes import backtests, live, market_data, results, strategies, system
+from backproof.web.routes import backtests, definitions, live, market_data, results, rules, strategies, system
 from backproof.web.security import LocalOnly, require_loopback
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ def create_app(settings: Settings, factory: ServiceFactory | None = None) -> Fas
         middleware=[Middleware(RequestContext), Middleware(LocalOnly)],
     )
     app.state.settings = settings
-    modules = (backtests, results, strategies, market_data, system, live, pages)
+    modules = (backtests, results, definitions, rules, strategies, market_data, system, live, pages)
     for module in modules:
         app.include_router(module.router)
     install_error_handlers(

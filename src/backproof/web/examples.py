@@ -28,6 +28,31 @@ SUBMIT_EXAMPLES: dict[str, Any] = {
             "data_source": "demo",
         },
     },
+    "long_short": {
+        "summary": "Long and short with stops, borrow costs and a margin call",
+        "value": {
+            "name": "MACD, long and short",
+            "strategy_type": "macd",
+            "symbols": ["AAPL", "IBM"],
+            "start_date": "2003-01-02",
+            "end_date": "2012-12-31",
+            "data_source": "demo",
+            "execution": {"direction": "long_short", "maintenance_margin": 0.25},
+            "costs": {"commission_rate": 0.0005, "slippage_bps": 2, "borrow_rate": 0.03},
+            "risk": {"stop_loss": 0.08, "trailing_stop": 0.15, "take_profit": 0.5},
+        },
+    },
+    "raw": {
+        "summary": "Prices as traded: splits and dividends as events, dividends reinvested",
+        "value": {
+            "name": "IBM with its dividends",
+            "strategy_type": "buy_and_hold",
+            "symbols": ["IBM"],
+            "data_source": "demo",
+            "benchmark": "SPX",
+            "execution": {"price_mode": "raw", "dividends": "reinvest", "fractional_shares": False},
+        },
+    },
 }
 PATCH_EXAMPLES: dict[str, Any] = {
     "label": {"summary": "Star it and say why", "value": {"starred": True, "notes": "Holds up out of sample."}},

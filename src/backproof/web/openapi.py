@@ -12,6 +12,7 @@ from backproof.web.schemas.common import Problem
 PATH = "/api/v1/openapi.json"
 TAGS = [
     {"name": "backtests", "description": "Submit, follow, read, find, label and delete backtests."},
+    {"name": "metrics", "description": "What every metric means."},
     {"name": "strategies", "description": "What `strategy_type` may be, with the JSON Schema of its parameters."},
     {"name": "market-data", "description": "The prices that are there: sources, symbols, bars."},
     {"name": "system", "description": "Version, queue, health and metrics."},

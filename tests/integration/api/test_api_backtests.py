@@ -111,7 +111,7 @@ async def test_events_and_logs_are_numbered_without_gaps(client: httpx.AsyncClie
 
 async def test_a_result_that_is_not_there_yet_is_a_conflict(client: httpx.AsyncClient, demo: Json) -> None:
     run_id = await submit(client, demo)
-    for part in ("equity", "trades", "fills", "metrics", "manifest"):
+    for part in ("equity", "trades", "fills", "account-events", "metrics", "metrics?full=true", "manifest"):
         problem(await client.get(f"{API}/{run_id}/{part}"), 409, "conflict")
 
 

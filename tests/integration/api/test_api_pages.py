@@ -23,7 +23,10 @@ async def test_strategies_come_with_schema_and_defaults(client: httpx.AsyncClien
     one = (await client.get("/api/v1/strategies/sma_crossover")).json()
     assert one == by_name["sma_crossover"]
     assert one["parameters"]["properties"]["fast"]["type"] == "integer"
+    assert one["parameters"]["properties"]["fast"]["sensible"] == [5, 50]
     assert one["defaults"]["fast"] == 20
+    assert all(item["rule"] for item in listed["items"])
+    assert "Wilder" in by_name["rsi_mean_reversion"]["source"]
 
 
 async def test_the_demo_prices_are_there(client: httpx.AsyncClient) -> None:

@@ -1,12 +1,14 @@
 """What a person sees: numbers, the curve, and plain text where there is no terminal."""
 
 import io
+from dataclasses import asdict
 
 import pytest
 from rich.console import Console
 
 from backproof.cli import plot, tables
 from backproof.cli.screen import Lines
+from backproof.services.backtests.definitions import definitions
 
 DOTS = {chr(0x2800 + n) for n in range(256)} | {" "}
 
@@ -41,6 +43,12 @@ def test_a_jump_is_a_line_without_holes() -> None:
         (7, "count", "7"),
         (True, "count", "–"),
         (0.987, "ratio", "0.99"),
+        (12.345, "days", "12.3 d"),
+        (2022, "days", "2,022 d"),
+        (0.25, "days", "6.0 h"),
+        (0.0, "days", "0 min"),
+        (0.0208, "days", "30 min"),
+        (56.04, "bars", "56.0"),
     ],
 )
 def test_numbers_are_written_for_people(value: object, form: str, shown: str) -> None:
@@ -58,6 +66,91 @@ def test_the_metrics_keep_unknown_names_and_the_benchmark() -> None:
     for part in ("Sharpe ratio", "1.00", "New one", "2.50", "Against SPX", "Alpha", "1.00 %", "Beta", "–"):
         assert part in view
     assert "\x1b" not in view
+
+
+RUN = {
+    "costs": {"commission": 17493.0, "slippage": 0.0, "borrow": 12.5, "dividends": 0.0, "cash_in_lieu": 0.0},
+    "exit_reasons": {"signal": 1573, "stop_loss": 21, "new_reason": 2, "open": 3},
+    "account_events": {"borrow": 295, "dividend": 2},
+}
+
+
+def test_what_trading_came_to_fits_an_ordinary_terminal() -> None:
+    shown = text_of(tables.trading_view(RUN), 80)
+    assert max(map(len, shown.splitlines())) <= 80
+    rows = [" ".join(line.split()) for line in shown.splitlines()]
+    assert rows[0] == "How trades ended Costs and income Account events"
+    assert "Signal 1,573 Commission 17,493.00 Borrow payments 295" in rows
+    assert "Stop loss 21 Slippage 0.00 Dividends 2" in rows  # no slippage is said, no dividends received are not
+    assert "New reason 2 Borrow 12.50" in rows
+    assert "Still open 3" in rows
+    assert "Cash in lieu" not in shown
+
+
+def test_a_run_of_an_older_version_has_nothing_to_say_there() -> None:
+    assert tables.trading_view({"costs": None, "exit_reasons": None}) is None
+    assert tables.trading_view({}) is None
+
+
+def full_answer() -> tuple[list[dict[str, object]], dict[str, object]]:
+    known = [asdict(metric) for metric in definitions()]
+    metrics = {metric["name"]: 1.0 for metric in known if not metric["headline"]}
+    metrics |= {"omega": None, "win_rate_short": None, "max_drawdown_duration_days": 2022, "average_win": 1234567.891}
+    return known, {
+        "full_metrics": metrics,
+        "null_reasons": {"win_rate": "no trade was closed"},
+        "full_null_reasons": {"win_rate_short": "no trade was closed"},
+        "drawdowns": [
+            {"peak_date": "2024-03-04T23:30:00Z", "trough_date": "2024-03-05T01:00:00Z", "recovery_date": None,
+             "depth": -0.4598, "bars": 1393, "days": 2022, "recovery_days": None},
+        ],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_full_metrics_are_as_wide_as_the_terminal_allows(width: int) -> None:
+    known, answer = full_answer()
+    out = io.StringIO()
+    console = Console(file=out, width=width)
+    console.print(tables.full_view(known, answer, console))
+    shown = out.getvalue()
+    assert max(map(len, shown.splitlines())) <= width
+    for part in (
+        "Returns of a period",
+        "VaR 95 %",
+        "Omega",
+        "–",
+        "2,022 d",
+        "1,234,567.89",
+        "Mean MAE",
+        "Long and short",
+    ):
+        assert part in shown, part
+    assert "no trade was closed: Win rate, Won short" in shown
+    assert "-45.98 %" in shown
+    assert ("2024-03-04 23:30" in shown) == (width == 120)
+    assert "2024-03-04" in shown
+    assert "not yet" in shown
+    assert "…" not in shown  # nothing was cut
+
+
+def test_what_no_trade_could_fill_is_left_out_of_the_full_metrics() -> None:
+    known, answer = full_answer()
+    of_trades = {metric["name"]: None for metric in known if metric["group"] in ("trades", "holding", "sides")}
+    answer = {**answer, "full_metrics": {"skew": 1.0, **of_trades, "long_trades": 0}, "drawdowns": []}
+    console = Console(file=io.StringIO(), width=100)
+    shown = text_of(tables.full_view(known, answer, console))
+    assert "Distribution" in shown
+    assert "Closed trades" not in shown
+    assert "Long and short" not in shown
+    assert "no drawdown" in shown
+
+
+def test_a_metric_that_came_later_is_shown_too() -> None:
+    later = [{"name": "new_one", "group": "new_group", "unit": "fraction", "headline": False}]
+    shown = text_of(tables.full_view(later, {"full_metrics": {"new_one": 0.5}}, Console(file=io.StringIO(), width=100)))
+    for part in ("New group", "New one", "50.00 %"):
+        assert part in shown
 
 
 def test_the_plot_names_its_axes_and_survives_gaps_in_the_benchmark() -> None:

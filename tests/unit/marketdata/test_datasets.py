@@ -106,13 +106,76 @@ async def test_close_only_data_cannot_fill_at_the_open(datasets: DatasetService,
     assert coverage.close_only
 
 
+CLOSES = "symbol,date,close\nC,2020-01-02,1\nC,2020-01-03,2\n"
+ADJUSTED = (
+    "symbol,date,open,high,low,close,volume,adj_close\n"
+    "C,2020-01-02,4,4,4,4,9,2\nC,2020-01-03,2,2,2,2,9,2\nC,2020-01-06,2,2,2,2,9,2\n"
+)
+RAW = {"execution": {"price_mode": "raw"}}
+EVENTS = (
+    "symbol,date,open,high,low,close,volume,adj_close,split_ratio\n"
+    "C,2020-01-02,4,4,4,4,9,2,1\nC,2020-01-03,2,2,2,2,9,2,2\nC,2020-01-06,2,2,2,2,9,2,1\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "expected"),
+    [
+        (CLOSES, {}, {("/execution/fill", "no_open_prices")}),
+        (CLOSES, {"execution": {"fill": "next_close"}}, set()),
+        (
+            CLOSES,
+            {"execution": {"fill": "next_close"}, "risk": {"stop_loss": 0.1, "trailing_stop": 0.1}},
+            {("/risk/stop_loss", "no_high_and_low"), ("/risk/trailing_stop", "no_high_and_low")},
+        ),
+        (
+            CLOSES,
+            {"risk": {"take_profit": 0.1}},
+            {("/execution/fill", "no_open_prices"), ("/risk/take_profit", "no_high_and_low")},
+        ),
+        (ADJUSTED, {}, set()),
+        (ADJUSTED, RAW, {("/execution/price_mode", "no_events")}),
+        (EVENTS, RAW, set()),
+        (EVENTS.replace("9,2,2\n", "9,2,1\n"), RAW, {("/execution/price_mode", "no_events")}),
+        (EVENTS.replace(",adj_close", ",x"), RAW, set()),
+        (ADJUSTED.replace("9,2\n", "9,1.99\n", 1).replace("4,4,4,4", "2,2,2,2"), RAW, set()),
+    ],
+)  # fmt: skip
+async def test_what_the_data_cannot_give_is_refused_as_the_engine_would(
+    datasets: DatasetService, tmp_path: Path, text: str, given: dict[str, Any], expected: set[tuple[str, str]]
+) -> None:
+    from backproof.engine.bars import Bars
+    from backproof.engine.setup import run_of
+
+    await datasets.import_file(prices(tmp_path, text), "mine")
+    asked = config(symbols=["C"], data_source="mine", **given)
+
+    async def said_by_the_service() -> None:
+        await datasets.check(asked)
+
+    async def said_by_the_engine() -> None:
+        loaded = await datasets.load(asked)
+        bars = Bars.from_frame(loaded.table, calendar=loaded.calendar)
+        run_of(asked, bars, bars.panel(asked.symbols))
+
+    for ask in (said_by_the_service, said_by_the_engine):
+        found: set[tuple[str, str]] = set()
+        try:
+            await ask()
+        except InvalidInput as error:
+            found = {(field.pointer, field.code) for field in error.errors}
+        assert found == expected, ask.__name__
+
+
 # ---- load ---------------------------------------------------------------------------------------------------------
 
 
 async def test_a_run_gets_all_bars_of_its_series_in_their_order(datasets: DatasetService) -> None:
-    table = await datasets.load(
+    loaded = await datasets.load(
         config(symbols=["MSFT", "FB"], benchmark="SPX", start_date="2012-06-01", end_date="2012-06-29")
     )
+    table = loaded.table
+    assert loaded.calendar == "XNYS"
     assert table["symbol"].unique().to_pylist() == ["MSFT", "FB", "SPX"]
     dates = table["date"].to_pylist()
     assert (min(dates), max(dates)) == (dt.date(2000, 1, 3), dt.date(2013, 12, 31))
@@ -120,7 +183,7 @@ async def test_a_run_gets_all_bars_of_its_series_in_their_order(datasets: Datase
         "symbol", "date", "open", "high", "low", "close", "volume", "adj_close", "dividend", "split_ratio",
     ]  # fmt: skip
     once = await datasets.load(config(symbols=["AAPL"], benchmark="AAPL"))
-    assert once.num_rows == 3270
+    assert once.table.num_rows == 3270
 
 
 async def test_what_went_away_since_the_check_is_said(datasets: DatasetService) -> None:
@@ -174,6 +237,69 @@ async def test_an_import_reports_what_it_did(datasets: DatasetService, tmp_path:
     again = await datasets.import_file(prices(tmp_path, "symbol,date,close\nA,2020-01-02,9\nC,2020-01-02,1\n"), "mine")
     assert again.replaced == ["A"]
     assert {one.symbol: one.bars for one in await datasets.symbols("mine")} == {"A": 1, "B": 1, "C": 1}
+
+
+KOREAN = "symbol,timestamp,open,high,low,close,volume\n" + "".join(
+    f"K,2024-03-{day:02}T{(minute // 60):02}:{minute % 60:02}:00Z,9,9,9,9,1\n"
+    for day in (4, 5, 6)
+    for minute in range(0, 390, 30)  # 09:00 to 15:00 in Seoul
+)
+
+
+async def test_intraday_bars_have_the_days_of_their_market(datasets: DatasetService, tmp_path: Path) -> None:
+    # what trades at 08:30 in Seoul trades on the evening before, in UTC
+    header, rest = KOREAN.split("\n", 1)
+    early = f"{header}\nK,2024-03-03T23:30:00Z,9,9,9,9,1\n{rest}"
+    report = await datasets.import_file(prices(tmp_path, early), "krx", "30m", "XKRX")
+    assert (report.calendar, report.zone, report.times) == ("XKRX", "Asia/Seoul", ("08:30", "15:00"))
+    [info] = await datasets.symbols("krx", "30m")
+    assert (info.first, info.last, info.bars) == (dt.date(2024, 3, 4), dt.date(2024, 3, 6), 40)
+    assert (info.calendar, await datasets.calendar("krx")) == ("XKRX", "XKRX")
+    asked = config(symbols=["K"], data_source="krx", timeframe="30m", start_date="2024-03-04", end_date="2024-03-04")
+    [coverage] = await datasets.check(asked)
+    assert (coverage.bars_in_run, coverage.calendar) == (14, "XKRX")
+    one_day = dt.date(2024, 3, 4)
+    bars = await datasets.bars("K", "krx", "30m", one_day, one_day)
+    assert (bars.total_bars, bars.calendar) == (14, "XKRX")
+    assert [bar["date"] for bar in bars.bars][::13] == ["2024-03-03T23:30:00Z", "2024-03-04T06:00:00Z"]
+    assert (await datasets.load(asked)).calendar == "XKRX"
+    late = config(symbols=["K"], data_source="krx", timeframe="30m", start_date="2024-04-01")
+    with pytest.raises(InvalidInput, match="go from 2024-03-04 to 2024-03-06"):
+        await datasets.check(late)
+
+
+async def test_times_without_a_zone_are_utc_or_the_exchanges(datasets: DatasetService, tmp_path: Path) -> None:
+    local = "symbol,timestamp,close\nK,2024-03-04 09:00,1\nK,2024-03-04 15:00,2\n"
+    there = await datasets.import_file(prices(tmp_path, local), "there", "1h", "XKRX", local_times=True)
+    assert there.times == ("09:00", "15:00")
+    utc = await datasets.import_file(prices(tmp_path, local), "utc", "1h", "XKRX")
+    assert utc.times == ("00:00", "18:00")  # the second lies on the next day: what the report is there to show
+    assert [info.last for info in await datasets.symbols("utc", "1h")] == [dt.date(2024, 3, 5)]
+
+
+async def test_a_dataset_has_one_calendar(datasets: DatasetService, lake: Lake, tmp_path: Path) -> None:
+    daily = prices(tmp_path, CLOSES)
+    assert (await datasets.import_file(daily, "mine", "1d", "XLON")).calendar == "XLON"
+    assert (await datasets.import_file(daily, "mine", "1d")).calendar == "XLON"
+    assert (await datasets.import_file(daily, "mine", "1d", "XLON")).calendar == "XLON"
+    hourly = prices(tmp_path, "symbol,timestamp,close\nC,2020-01-02T09:00Z,1\n", "hourly.csv")
+    assert (await datasets.import_file(hourly, "mine", "1h")).calendar == "XLON"
+    for path, timeframe in ((daily, "1d"), (hourly, "1h"), (daily, "1w")):
+        with pytest.raises(InvalidInput) as raised:
+            await datasets.import_file(path, "mine", timeframe, "XNYS")
+        assert [(error.pointer, error.code) for error in raised.value.errors] == [("/calendar", "other_calendar")]
+    with pytest.raises(InvalidInput, match="no calendar 'NYSE'; there are XNYS"):
+        await datasets.import_file(daily, "other", "1d", "NYSE")
+    assert (await datasets.import_file(daily, "other")).calendar == "XNYS"
+    with pytest.raises(NotFound):
+        await datasets.calendar("nothing")
+
+
+def test_what_is_assumed_without_a_calendar_is_the_engines_default() -> None:
+    from backproof.domain.clock import NEW_YORK
+    from backproof.engine.calendar import DEFAULT_CALENDAR, find_calendar
+
+    assert (NEW_YORK.calendar, NEW_YORK.zone) == (DEFAULT_CALENDAR, find_calendar(DEFAULT_CALENDAR).zone)
 
 
 async def test_a_new_version_is_other_data(datasets: DatasetService, tmp_path: Path) -> None:

@@ -158,6 +158,46 @@ def test_intraday_times_without_a_zone_are_utc_and_that_is_said(csv: Write) -> N
     assert prices.warnings == ("column timestamp has no time zone: its times were taken as UTC",)
 
 
+def test_times_without_a_zone_may_be_the_exchanges(csv: Write) -> None:
+    text = "symbol,timestamp,close\nA,2020-03-06 09:30,1\nA,2020-03-09 09:30,1\n"  # the clocks change between them
+    prices = check_prices(csv(text), "1m", "America/New_York")
+    assert prices.table["timestamp"].to_pylist() == [
+        dt.datetime(2020, 3, 6, 14, 30, tzinfo=dt.UTC),
+        dt.datetime(2020, 3, 9, 13, 30, tzinfo=dt.UTC),
+    ]
+    assert prices.warnings == ("column timestamp has no time zone: its times were taken as America/New_York",)
+    zoned = check_prices(csv("symbol,timestamp,close\nA,2020-03-06T09:30Z,1\n"), "1m", "America/New_York")
+    assert zoned.table["timestamp"].to_pylist() == [dt.datetime(2020, 3, 6, 9, 30, tzinfo=dt.UTC)]
+    assert not zoned.warnings
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "minutes", "fits"),
+    [("1m", 1, True), ("5m", 1, False), ("5m", 5, True), ("1m", 5, True), ("1h", 30, False), ("1h", 60, True)],
+)
+def test_bars_of_a_shorter_timeframe_are_refused(csv: Write, timeframe: str, minutes: int, fits: bool) -> None:
+    start = dt.datetime(2020, 3, 6, 14, 30, tzinfo=dt.UTC)
+    moments = [start + dt.timedelta(minutes=minutes * n) for n in range(10)]
+    path = csv("symbol,timestamp,close\n" + "".join(f"A,{moment.isoformat()},1\n" for moment in moments))
+    if fits:
+        assert read_prices(path, timeframe).num_rows == 10
+    else:
+        [message] = errors_of(path, timeframe)
+        assert message == f"bars are mostly {minutes} minutes apart, so these are no {timeframe} bars"
+
+
+def test_a_short_bar_among_others_is_fine(csv: Write) -> None:
+    """As where hours begin on the clock and the session does not: 9:30, 10:00, 11:00."""
+    times = ("14:30", "15:00", "16:00", "17:00", "18:00")
+    path = csv("symbol,timestamp,close\n" + "".join(f"A,2020-03-06T{time}Z,1\n" for time in times))
+    assert read_prices(path, "1h").num_rows == 5
+
+
+def test_daily_bars_are_no_weekly_ones(csv: Write) -> None:
+    path = csv(HEADER + BARS)
+    assert errors_of(path, "1w") == ["bars are mostly 1 days apart, so these are no 1w bars"]
+
+
 def test_unknown_columns_are_ignored_and_that_is_said(csv: Write) -> None:
     prices = check_prices(csv("symbol,date,close,sector,\x1b[31m\nA,2020-01-02,1,x,y\n"))
     assert prices.table.column_names == ["symbol", "date", "close"]

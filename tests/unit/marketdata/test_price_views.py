@@ -8,9 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backproof.domain.clock import NEW_YORK, MarketClock
+from backproof.engine.calendar import CALENDARS, local_days
+from backproof.engine.frames import adjustment
 from backproof.marketdata.adjust import adjustment_factors, volume_factors
 from backproof.marketdata.views import downsampled, json_rows, price_view, rows_between
 
+UTC = MarketClock("24/7", "UTC")
 DATES = np.datetime64("2020-01-01") + np.arange(5)
 
 
@@ -37,6 +41,20 @@ def test_an_event_on_the_first_bar_changes_nothing() -> None:
     np.testing.assert_array_equal(factors, [1, 1])
 
 
+@given(st.integers(1, 60), st.integers(0, 2**32))
+def test_factors_are_the_very_bits_of_the_engines(rows: int, seed: int) -> None:
+    """What a look at the bars shows is what a run trades."""
+    chance = np.random.default_rng(seed)
+    close = np.exp(chance.normal(3.0, 1.0, rows))
+    split = np.where(chance.random(rows) < 0.2, chance.choice([2.0, 3.0, 0.5, 0.1, 1.05], rows), 1.0)
+    room = np.append(close[:1], close[:-1]) / split  # a dividend is below the close before it
+    dividend = np.where(chance.random(rows) < 0.3, chance.uniform(0.0, 0.9, rows) * room, 0.0)
+    for given_split, given_dividend in ((split, dividend), (split, None), (None, None)):
+        factor, impossible = adjustment(close, given_split, given_dividend)
+        assert not len(impossible)
+        assert adjustment_factors(close, None, given_dividend, given_split).tobytes() == factor.tobytes()
+
+
 @given(st.integers(1, 300), st.integers(1, 60), st.integers(0, 2**32))
 def test_thinned_bars_keep_what_bars_mean(rows: int, points: int, seed: int) -> None:
     points = min(points, rows)
@@ -57,11 +75,26 @@ def test_thinned_bars_keep_what_bars_mean(rows: int, points: int, seed: int) -> 
 
 
 def test_ranges_of_days_also_of_intraday_bars() -> None:
-    assert rows_between(DATES, dt.date(2020, 1, 2), dt.date(2020, 1, 3)) == (1, 3)
-    assert rows_between(DATES, None, None) == (0, 5)
-    assert rows_between(DATES, dt.date(2021, 1, 1), dt.date(2020, 1, 1)) == (5, 5)
+    assert rows_between(DATES, dt.date(2020, 1, 2), dt.date(2020, 1, 3), UTC) == (1, 3)
+    assert rows_between(DATES, None, None, UTC) == (0, 5)
+    assert rows_between(DATES, dt.date(2021, 1, 1), dt.date(2020, 1, 1), UTC) == (5, 5)
     hours = np.datetime64("2020-01-01T00:00", "us") + np.arange(72) * np.timedelta64(1, "h")
-    assert rows_between(hours, dt.date(2020, 1, 2), dt.date(2020, 1, 2)) == (24, 48)
+    second = dt.date(2020, 1, 2)
+    assert rows_between(hours, second, second, UTC) == (24, 48)
+    assert rows_between(hours, second, second, MarketClock("XKRX", "Asia/Seoul")) == (15, 39)
+    assert rows_between(hours, second, second, NEW_YORK) == (29, 53)
+    assert rows_between(hours, dt.date.min, dt.date.max, NEW_YORK) == (0, 72)
+
+
+@given(zone=st.sampled_from(sorted({calendar.zone for calendar in CALENDARS.values()})), data=st.data())
+def test_days_are_cut_where_the_engine_has_them(zone: str, data: st.DataObject) -> None:
+    """As engine.calendar.local_days, also over changes of the clock."""
+    hour = data.draw(st.integers(0, 24 * 365 * 40))
+    moments = np.datetime64("1985-01-01T00:30", "us") + (hour + np.arange(200)) * np.timedelta64(1, "h")
+    days = local_days(moments, zone)
+    day = data.draw(st.sampled_from(days.tolist()))
+    first, last = rows_between(moments, day, day, MarketClock("any", zone))
+    np.testing.assert_array_equal(np.flatnonzero(days == np.datetime64(day)), np.arange(first, last))
 
 
 def test_rows_are_plain_json() -> None:

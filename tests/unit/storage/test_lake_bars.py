@@ -11,11 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from backproof.domain.clock import MarketClock
 from backproof.errors import Conflict, NotFound, StorageFailed
 from backproof.storage import bars as bars_module
 from backproof.storage.lake import Lake
 
 FIRST = dt.date(2020, 1, 1)
+NEVER_CLOSED, SEOUL = MarketClock("24/7", "UTC"), MarketClock("XKRX", "Asia/Seoul")
 PRICES = ("open", "high", "low", "close")
 
 
@@ -63,15 +65,59 @@ def test_dates_are_inclusive(lake: Lake) -> None:
 
 
 def test_an_end_date_takes_its_whole_day_of_intraday_bars(lake: Lake) -> None:
-    lake.write_bars("mine", "1m", {"A": minutes(120)})
+    lake.write_bars("mine", "1m", {"A": minutes(120)}, clock=NEVER_CLOSED)
     assert lake.read_bars("mine", "1m", ["A"], end=dt.date(2020, 1, 1)).num_rows == 60
     assert lake.read_bars("mine", "1m", ["A"], start=dt.date(2020, 1, 2))["close"].to_pylist() == [*range(60, 120)]
     assert lake.read_bars("mine", "1m", ["A"]).schema.field("timestamp").type == pa.timestamp("us", "UTC")
 
 
+def test_days_of_intraday_bars_are_those_of_the_market(lake: Lake) -> None:
+    [written] = lake.write_bars("mine", "1m", {"A": minutes(17 * 60)}, clock=SEOUL)  # 08:00 of the 2nd to 01:00
+    assert (written.first, written.last, written.clock) == (dt.date(2020, 1, 2), dt.date(2020, 1, 3), SEOUL)
+    assert lake.find_series("mine", "1m")["A"] == written
+    whole = lake.read_bars("mine", "1m", ["A"], dt.date(2020, 1, 2), dt.date(2020, 1, 2))
+    assert whole["close"].to_pylist() == [*range(16 * 60)]
+    assert lake.read_bars("mine", "1m", ["A"], start=dt.date(2020, 1, 3))["close"].to_pylist() == [
+        *range(16 * 60, 17 * 60)
+    ]
+    assert lake.read_bars("mine", "1m", ["A"], end=dt.date(2020, 1, 1)).num_rows == 0
+    everything = lake.read_bars("mine", "1m", ["A"], dt.date.min, dt.date.max)
+    assert everything.num_rows == 17 * 60
+
+
+def test_a_day_on_which_clocks_change_is_as_long_as_it_is(lake: Lake) -> None:
+    """In New York 2020-03-08 has 23 hours, 2020-11-01 has 25."""
+    for day, hours in ((dt.date(2020, 3, 8), 23), (dt.date(2020, 11, 1), 25)):
+        start = np.datetime64(day, "us") - np.timedelta64(1, "D")
+        moments = pa.array(start + np.arange(72) * np.timedelta64(1, "h")).cast(pa.timestamp("us", "UTC"))
+        lake.write_bars("mine", "1h", {"A": pa.table({"timestamp": moments, "close": np.ones(72)})})
+        assert lake.read_bars("mine", "1h", ["A"], day, day).num_rows == hours
+
+
+def test_all_bars_of_a_dataset_are_on_one_calendar(lake: Lake, tmp_path: Path) -> None:
+    lake.write_bars("mine", "1m", {"A": minutes(5)}, clock=SEOUL)
+    lake.write_bars("mine", "1m", {"B": minutes(5)})
+    assert {series.clock for series in lake.series("mine", "1m")} == {SEOUL}
+    assert lake.clock("mine") == SEOUL
+    assert lake.clock("other") is None
+    with pytest.raises(Conflict, match="calendar XKRX, not 24/7"):
+        lake.write_bars("mine", "1m", {"C": minutes(5)}, clock=NEVER_CLOSED)
+    assert [series.symbol for series in lake.series("mine", "1m")] == ["A", "B"]
+    assert len([*(tmp_path / "bars" / "mine" / "1m").glob("*.parquet")]) == 2
+
+
+def test_a_manifest_without_a_calendar_is_new_yorks(lake: Lake, tmp_path: Path) -> None:
+    lake.write_bars("mine", "1d", {"A": daily(2)}, clock=SEOUL)
+    path = tmp_path / "bars" / "mine" / "1d" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    assert (manifest.pop("calendar"), manifest.pop("zone")) == ("XKRX", "Asia/Seoul")
+    path.write_text(json.dumps(manifest))
+    assert Lake(tmp_path, None).clock("mine") == MarketClock("XNYS", "America/New_York")
+
+
 def test_only_the_row_groups_of_the_range_are_read(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bars_module, "ROWS_PER_GROUP", 100)
-    lake.write_bars("mine", "1m", {"A": minutes(3000)})
+    lake.write_bars("mine", "1m", {"A": minutes(3000)}, clock=NEVER_CLOSED)
     read: list[list[int]] = []
     original = pq.ParquetFile.read_row_groups
 

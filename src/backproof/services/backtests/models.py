@@ -2,7 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from backproof.domain.backtest import Notice, RunError
 from backproof.domain.lifecycle import Status
@@ -81,6 +81,19 @@ class Validation:
     coverage: list[Coverage] = field(default_factory=list)
     estimate: Estimate | None = None
     identical: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FullMetrics:
+    """What is computed from a stored result when it is asked for.
+
+    drawdowns: the deepest falls, deepest first; dates as ISO 8601, recovery_date and recovery_days None where equity
+               has not come back
+    """
+
+    metrics: dict[str, float | int | None]
+    null_reasons: dict[str, str]
+    drawdowns: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)

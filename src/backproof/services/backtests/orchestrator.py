@@ -15,6 +15,7 @@ from backproof.domain.backtest import (
     Progress,
     ResultFile,
     RunError,
+    TradingSummary,
     Worker,
     new_id,
 )
@@ -48,6 +49,7 @@ class Outcome:
     benchmark_metrics: Mapping[str, float | int | None] | None = None
     notices: tuple[Notice, ...] = ()
     manifest: Mapping[str, Any] | None = None
+    trading: TradingSummary | None = None
     progress: Progress = field(default_factory=Progress)
 
 
@@ -256,6 +258,7 @@ class BacktestOrchestrator:
                     "benchmark_metrics": outcome.benchmark_metrics,
                     "notices": outcome.notices,
                     "manifest": outcome.manifest,
+                    "trading": outcome.trading,
                     "progress": outcome.progress,
                     "worker": None,
                 },
@@ -365,7 +368,7 @@ def work_units(config: BacktestConfig, coverage: list[Coverage]) -> int:
 
 def request_hash(config: BacktestConfig, coverage: list[Coverage]) -> str:
     """Equal for two requests that must give the same result: the configuration without labels, and the data files."""
-    data = {series.symbol: series.sha256 for series in coverage}
+    data = {series.symbol: [series.sha256, series.calendar] for series in coverage}
     return _digest({"config": config.model_dump(mode="json", exclude={"name", "tags"}), "data": data})
 
 

@@ -1,13 +1,15 @@
 """ResultService: what a finished run computed, read from its result file in pieces."""
 
 import asyncio
-from dataclasses import dataclass
+import datetime as dt
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from backproof.domain.backtest import Backtest, ResultFile
-from backproof.errors import Conflict
-from backproof.services.backtests.models import Page
+from backproof.domain.clock import NEW_YORK
+from backproof.errors import Conflict, NotFound
+from backproof.services.backtests.models import FullMetrics, Page
 from backproof.storage.lake import Lake
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 class EquityCurve:
     """Columns of equal length; `benchmark` starts at the initial capital, None where it has no value.
 
+    dates:      days, or UTC seconds
     total_bars: bars of the run; with fewer points the curve is down-sampled, keeping each stretch's extremes.
     """
 
@@ -44,6 +47,28 @@ class ResultService:
     async def fills(self, run: Backtest, limit: int, offset: int = 0) -> Page[dict[str, Any]]:
         return await asyncio.to_thread(self._rows, _file(run), "fills", limit, offset)
 
+    async def account_events(self, run: Backtest, limit: int, offset: int = 0) -> Page[dict[str, Any]]:
+        """Splits, dividends and borrow paid; none in the results of versions that did not know them."""
+        try:
+            return await asyncio.to_thread(self._rows, _file(run), "events", limit, offset)
+        except NotFound:
+            return Page([], None, 0)
+
+    async def full_metrics(self, run: Backtest) -> FullMetrics:
+        """Computed now, from the stored curve and trades."""
+        return await asyncio.to_thread(self._full, run)
+
+    def _full(self, run: Backtest) -> FullMetrics:
+        from backproof.services.backtests.full_metrics import EQUITY_COLUMNS, TRADE_COLUMNS, full_metrics
+
+        path, manifest = _file(run).path, run.manifest or {}
+        curve = self._lake.read_result(path, "equity", EQUITY_COLUMNS)
+        trades = self._lake.read_result(path, "trades")
+        calendar = manifest.get("calendar", NEW_YORK.calendar)
+        known = trades.select([name for name in TRADE_COLUMNS if name in trades.column_names])
+        full = full_metrics(run.config, float(manifest["periods_per_year"]), calendar, curve, known)
+        return replace(full, drawdowns=[json_plain(row) for row in full.drawdowns])
+
     def _equity(self, file: ResultFile, capital: float, max_points: int | None) -> EquityCurve:
         import numpy as np
 
@@ -67,7 +92,7 @@ class ResultService:
 
     def _rows(self, file: ResultFile, section: str, limit: int, offset: int) -> Page[dict[str, Any]]:
         table = self._lake.read_result(file.path, section)
-        rows = [_plain(row) for row in table.slice(offset, limit).to_pylist()]
+        rows = [json_plain(row) for row in table.slice(offset, limit).to_pylist()]
         more = offset + limit < table.num_rows
         return Page(rows, str(offset + limit) if more else None, table.num_rows)
 
@@ -96,10 +121,18 @@ def _picked(values: "np.ndarray[Any, Any]", max_points: int | None) -> "np.ndarr
 def _dates(table: "pa.Table", picked: "np.ndarray[Any, Any]") -> list[str]:
     import numpy as np
 
-    dates = table["date"].to_numpy()[picked]
-    whole_days = bool((dates == dates.astype("datetime64[D]")).all())
-    return [str(text) for text in np.datetime_as_string(dates, unit="D" if whole_days else "s")]
+    dates = table["date"].to_numpy()
+    days = dates.dtype == np.dtype("datetime64[D]")
+    texts = np.datetime_as_string(dates[picked], unit="D" if days else "s", timezone="naive" if days else "UTC")
+    return [str(text) for text in texts]
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}
+def json_plain(row: dict[str, Any]) -> dict[str, Any]:
+    """Days as 2005-12-31, moments as 2005-12-31T15:30:00Z."""
+    return {name: _written(value) for name, value in row.items()}
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        return f"{value:%Y-%m-%dT%H:%M:%SZ}"
+    return value.isoformat() if isinstance(value, dt.date) else value

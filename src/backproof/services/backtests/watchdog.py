@@ -3,15 +3,22 @@
 Another worker may own the run by then; a process that cannot know must not go on writing.
 """
 
+import signal
 import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
 
+ALARM_FACTOR = 1.25
+
 
 class Watchdog:
-    def __init__(self, limit_seconds: float, end_process: Callable[[str], None]) -> None:
+    """alarm: where even this thread cannot run, because compiled code keeps the interpreter's lock, the kernel ends the
+    process a little later (SIGALRM, which must have its default action)."""
+
+    def __init__(self, limit_seconds: float, end_process: Callable[[str], None], *, alarm: bool = False) -> None:
         self._limit = limit_seconds
+        self._alarm = alarm
         self._end_process = end_process
         self._last = time.monotonic()
         self._stopped = threading.Event()
@@ -19,6 +26,8 @@ class Watchdog:
 
     def renewed(self) -> None:
         self._last = time.monotonic()
+        if self._alarm:
+            signal.setitimer(signal.ITIMER_REAL, self._limit * ALARM_FACTOR)
 
     def __enter__(self) -> "Watchdog":
         self.renewed()
@@ -29,6 +38,8 @@ class Watchdog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopped.set()
+        if self._alarm:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
 
     def _watch(self) -> None:
         while not self._stopped.wait(self._limit / 10):

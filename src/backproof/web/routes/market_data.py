@@ -54,7 +54,7 @@ async def symbols(asked: Annotated[SymbolsIn, Query()], services: Services) -> A
 async def bars(
     symbol: Annotated[str, Path(examples=["AAPL"])], asked: Annotated[BarsIn, Query()], services: Services
 ) -> Any:
-    """Oldest first."""
+    """Oldest first; `start` and `end` are days on the market's clock."""
     return await services.datasets.bars(
         symbol, asked.source, asked.timeframe, asked.start, asked.end, asked.adjusted, asked.max_points
     )
@@ -63,4 +63,4 @@ async def bars(
 async def _source(services: ServiceFactory, name: str) -> SourceOut:
     timeframes = await asyncio.to_thread(services.lake.timeframes, name)
     counts = {timeframe: len(await services.datasets.symbols(name, timeframe)) for timeframe in timeframes}
-    return SourceOut(name=name, timeframes=counts)
+    return SourceOut(name=name, calendar=await services.datasets.calendar(name), timeframes=counts)

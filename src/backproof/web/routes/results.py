@@ -15,6 +15,8 @@ from backproof.web.openapi import problems
 from backproof.web.schemas.common import In, NoticeOut, PageOut
 from backproof.web.schemas.results import (
     LEVELS,
+    AccountEventOut,
+    DrawdownOut,
     EquityOut,
     EventOut,
     EventsIn,
@@ -24,6 +26,7 @@ from backproof.web.schemas.results import (
     LogsIn,
     LogsOut,
     ManifestOut,
+    MetricsIn,
     MetricsOut,
     RowsIn,
     TradeOut,
@@ -104,7 +107,7 @@ async def trades(asked: Annotated[RowsIn, Query()], run: Run, services: Services
     """From flat to flat, in the order they closed; then the ones still open, marked `open`. 409 without a result."""
     question = {"list": "trades", "run": run.id}
     page = await services.results.trades(run, asked.limit, _offset(asked.cursor, question))
-    return _page(page, run, question)
+    return _page(page, question)
 
 
 @router.get(
@@ -118,7 +121,24 @@ async def fills(asked: Annotated[RowsIn, Query()], run: Run, services: Services)
     """Every execution, in order. 409 without a result."""
     question = {"list": "fills", "run": run.id}
     page = await services.results.fills(run, asked.limit, _offset(asked.cursor, question))
-    return _page(page, run, question)
+    return _page(page, question)
+
+
+@router.get(
+    "/account-events",
+    operation_id="list_backtest_account_events",
+    summary="Splits, dividends and borrow of a backtest",
+    response_model=PageOut[AccountEventOut],
+    responses=problems(404, 409, 507),
+)
+async def account_events(asked: Annotated[RowsIn, Query()], run: Run, services: Services) -> Any:
+    """What changed the account and was no fill, in order; splits and dividends with raw prices. 409 without a result.
+
+    What happened to the run itself is under `events`.
+    """
+    question = {"list": "account-events", "run": run.id}
+    page = await services.results.account_events(run, asked.limit, _offset(asked.cursor, question))
+    return _page(page, question)
 
 
 @router.get(
@@ -126,17 +146,23 @@ async def fills(asked: Annotated[RowsIn, Query()], run: Run, services: Services)
     operation_id="get_backtest_metrics",
     summary="Metrics of a backtest",
     response_model=MetricsOut,
-    responses=problems(404, 409),
+    responses=problems(404, 409, 507),
 )
-async def metrics(run: Run) -> MetricsOut:
+async def metrics(asked: Annotated[MetricsIn, Query()], run: Run, services: Services) -> MetricsOut:
     """Headline metrics, those against the benchmark, and what to know before trusting them. 409 without a result."""
+    headline = _computed(run, run.metrics)
+    full = await services.results.full_metrics(run) if asked.full else None
     return MetricsOut(
         backtest_id=run.id,
         partial=run.partial,
-        metrics=_computed(run, run.metrics),
+        metrics=headline,
         null_reasons=run.null_reasons,
         benchmark_metrics=run.benchmark_metrics,
+        costs=run.trading.costs if run.trading else None,
         notices=[NoticeOut.model_validate(notice) for notice in run.notices],
+        full_metrics=full.metrics if full else None,
+        full_null_reasons=full.null_reasons if full else None,
+        drawdowns=[DrawdownOut(**row) for row in full.drawdowns] if full else None,
     )
 
 
@@ -162,14 +188,5 @@ def _offset(cursor: str | None, question: dict[str, Any]) -> int:
     return int(cursors.decode(cursor, question) or 0)
 
 
-def _page(page: Page[dict[str, Any]], run: Backtest, question: dict[str, Any]) -> dict[str, Any]:
-    whole_days = run.config.timeframe in ("1d", "1w")
-    items = [_days(row) for row in page.items] if whole_days else page.items
-    return {"items": items, "next_cursor": cursors.encode(page.next_cursor, question), "total": page.total}
-
-
-def _days(row: dict[str, Any]) -> dict[str, Any]:
-    """Dates as the equity curve has them: without a time of day where bars are days."""
-    return {
-        name: value[:10] if name.endswith("date") and isinstance(value, str) else value for name, value in row.items()
-    }
+def _page(page: Page[dict[str, Any]], question: dict[str, Any]) -> dict[str, Any]:
+    return {"items": page.items, "next_cursor": cursors.encode(page.next_cursor, question), "total": page.total}

@@ -10,7 +10,19 @@ from backproof.domain.config import DATASET_PATTERN, STRATEGY_PATTERN, SYMBOL_PA
 from backproof.domain.documents import UtcDatetime
 from backproof.domain.lifecycle import FINAL, Status
 from backproof.services.backtests.models import BacktestPatch, BacktestQuery, MetricRange, StatusView
-from backproof.web.schemas.common import FieldErrorOut, Finite, FiniteIn, In, Moment, NoticeOut, Number, Out
+from backproof.web.schemas.common import (
+    CALENDAR,
+    COSTS,
+    COSTS_EXAMPLE,
+    FieldErrorOut,
+    Finite,
+    FiniteIn,
+    In,
+    Moment,
+    NoticeOut,
+    Number,
+    Out,
+)
 
 SUMMARY_SYMBOLS = 20
 DATASET = DATASET_PATTERN
@@ -180,6 +192,7 @@ class ResultCountsOut(Out):
     bars: int
     fills: int
     trades: int
+    events: int = Field(description="Splits, dividends and borrow payments.", examples=[12])
     bytes: int
     sha256: str
 
@@ -195,6 +208,15 @@ class BacktestOut(BacktestSummaryOut):
     benchmark_metrics: dict[str, Number] | None
     notices: list[NoticeOut]
     result: ResultCountsOut | None
+    costs: dict[str, Finite] | None = Field(description=COSTS, examples=[COSTS_EXAMPLE])
+    exit_reasons: dict[str, int] | None = Field(
+        description="Trades by the reason of their last fill, `open` for those still open.",
+        examples=[{"trailing_stop": 14, "signal": 6, "open": 1}],
+    )
+    account_events: dict[str, int] | None = Field(
+        description="Number of account events by kind: split, dividend, borrow.",
+        examples=[{"dividend": 37, "split": 1}],
+    )
 
     @classmethod
     def of(cls, run: Backtest) -> "BacktestOut":
@@ -211,11 +233,15 @@ class BacktestOut(BacktestSummaryOut):
                 bars=run.result.bars,
                 fills=run.result.fills,
                 trades=run.result.trades,
+                events=run.result.events,
                 bytes=run.result.bytes,
                 sha256=run.result.sha256,
             )
             if run.result
             else None,
+            costs=run.trading.costs if run.trading else None,
+            exit_reasons=run.trading.exit_reasons if run.trading else None,
+            account_events=run.trading.account_events if run.trading else None,
         )
 
 
@@ -261,7 +287,8 @@ class CoverageOut(Out):
     """What the data source holds of one symbol, and how much of it the run uses."""
 
     symbol: str
-    first: dt.date
+    calendar: str = Field(description=CALENDAR, examples=["XNYS"])
+    first: dt.date = Field(description="Day of the first bar on the market's clock.")
     last: dt.date
     bars: int
     bars_in_run: int

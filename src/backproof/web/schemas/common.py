@@ -39,6 +39,13 @@ Number = Annotated[int | float | None, BeforeValidator(_finite_or_null)]
 Moment = Annotated[dt.datetime, BeforeValidator(_moment), AfterValidator(_in_utc)]
 FiniteIn = Annotated[float, Field(allow_inf_nan=False)]
 
+COSTS = (
+    "Money by kind: commission, slippage (against unslipped prices) and borrow paid; dividends received, less those "
+    "paid by shorts; cash_in_lieu of fractions of split shares. null without a result, or in one of an older version."
+)
+COSTS_EXAMPLE = {"commission": 1204.1, "slippage": 240.9, "borrow": 0.0, "dividends": 512.0, "cash_in_lieu": 0.0}
+CALENDAR = "Code of the exchange (ISO 10383) whose days the bars have, or 24/7."
+
 
 class Out(BaseModel):
     """Base of everything that leaves."""

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from backproof.domain.config import DATASET_PATTERN, Day, Timeframe
-from backproof.web.schemas.common import Finite, In, Out
+from backproof.web.schemas.common import CALENDAR, Finite, In, Out
 
 Source = Annotated[str | None, Field(pattern=DATASET_PATTERN, description="A data source; see the list of sources.")]
 
@@ -19,8 +19,8 @@ class SymbolsIn(In):
 class BarsIn(In):
     source: Annotated[Source, Field(description="Without it, the source of backtests that name none.")] = None
     timeframe: Timeframe = "1d"
-    start: Annotated[Day | None, Field(description="First day, inclusive.")] = None
-    end: Annotated[Day | None, Field(description="Last day, inclusive.")] = None
+    start: Annotated[Day | None, Field(description="First day on the market's clock, inclusive.")] = None
+    end: Annotated[Day | None, Field(description="Last day on the market's clock, inclusive.")] = None
     adjusted: Annotated[bool, Field(description="Prices adjusted for splits and dividends, as a run sees them.")] = True
     max_points: Annotated[
         int | None, Field(ge=2, le=100_000, description="At most so many; each then stands for a stretch of bars.")
@@ -31,6 +31,7 @@ class SourceOut(Out):
     """Where bars come from: the value of `data_source`."""
 
     name: str = Field(examples=["demo"])
+    calendar: str = Field(description=CALENDAR, examples=["XNYS"])
     timeframes: dict[str, int] = Field(description="Number of symbols by timeframe.", examples=[{"1d": 6}])
 
 
@@ -40,7 +41,8 @@ class SymbolOut(Out):
     symbol: str
     source: str
     timeframe: str
-    first: dt.date
+    calendar: str = Field(description=CALENDAR, examples=["XNYS"])
+    first: dt.date = Field(description="Day of the first bar on the market's clock.")
     last: dt.date
     bars: int
     close_only: bool = Field(description="Without open, high and low: fill must be next_close or same_close.")
@@ -49,9 +51,12 @@ class SymbolOut(Out):
 
 
 class BarOut(Out):
-    """date: a day, or UTC seconds for bars within a day. What the source does not have is left out."""
+    """What the source does not have is left out."""
 
-    date: str
+    date: str = Field(
+        description="A day, or for a bar within a day its start in UTC, to the second.",
+        examples=["2005-02-28", "2024-03-11T13:30:00Z"],
+    )
     open: Finite = None
     high: Finite = None
     low: Finite = None
@@ -65,6 +70,7 @@ class BarsOut(Out):
     symbol: str
     source: str
     timeframe: str
+    calendar: str = Field(description=CALENDAR, examples=["XNYS"])
     adjusted: bool
     total_bars: int = Field(description="Bars in the range asked for.")
     bars: list[BarOut] = Field(description="With max_points: first open, highest high, lowest low, last close of each.")

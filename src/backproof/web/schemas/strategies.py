@@ -13,10 +13,14 @@ class StrategyOut(Out):
 
     name: str = Field(description="The value of `strategy_type`.", examples=["sma_crossover"])
     version: str = Field(description="Raised with every change of what it decides.")
-    kind: str = Field(description="trend, reversion, portfolio or baseline.")
+    kind: str = Field(description="trend, breakout, reversion, rotation, spread, calendar, risk, portfolio, baseline …")
     summary: str
+    rule: str = Field(description="Exactly what it decides, a line of the simulation contract; may be empty.")
+    source: str = Field(description="Who described it: author, title, year; may be empty.")
     long_only: bool
-    parameters: dict[str, Any] = Field(description="JSON Schema (2020-12) of `parameters`.")
+    parameters: dict[str, Any] = Field(
+        description="JSON Schema (2020-12) of `parameters`; numbers have `sensible`, a range to try, and `step`."
+    )
     defaults: dict[str, Any] = Field(description="`parameters` when nothing is given.")
 
     @classmethod
@@ -28,6 +32,8 @@ class StrategyOut(Out):
             version=strategy.version,
             kind=strategy.kind,
             summary=strategy.summary,
+            rule=strategy.rule,
+            source=strategy.source,
             long_only=strategy.long_only,
             parameters=schema,
             defaults={name: value["default"] for name, value in properties.items() if "default" in value},

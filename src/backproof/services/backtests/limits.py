@@ -1,0 +1,73 @@
+"""What a run may use of its worker process, held also against a strategy that does not let go."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+SHARE_OF_MACHINE = 0.75  # of its memory, for all runs at once, where no limit is set
+_CGROUP = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_MB = 1 << 20
+
+
+def machine_memory() -> int:
+    """Bytes that this process can hope for: the machine's, or the container's."""
+    total = int(psutil.virtual_memory().total)
+    for file in _CGROUP:
+        with contextlib.suppress(OSError, ValueError):
+            total = min(total, int(file.read_text()))
+    return total
+
+
+class MemoryLimit:
+    """megabytes: that the process may hold while it computes a run; None: its share of the machine.
+
+    enforce: also let the kernel refuse what would go far beyond (Linux), for the process whose only work the run is
+    """
+
+    def __init__(self, megabytes: int | None, runs_at_once: int, *, enforce: bool) -> None:
+        share = int(SHARE_OF_MACHINE * machine_memory() / runs_at_once)
+        self.bytes = share if megabytes is None else megabytes * _MB
+        self._enforce = enforce and sys.platform == "linux"
+        self._process = psutil.Process()
+
+    @property
+    def text(self) -> str:
+        return f"the worker may hold {self.bytes // _MB} MB while it computes one run (MAX_BACKTEST_MEMORY_MB)"
+
+    def used(self) -> int:
+        """Bytes the process holds now."""
+        return int(self._process.memory_info().rss)
+
+    @property
+    def exceeded(self) -> bool:
+        return self.used() > self.bytes
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """While this lasts an allocation that would go beyond the limit at once is a MemoryError.
+
+        What grows slowly is seen by whoever asks `exceeded`; one huge array would be there before anybody asks.
+        """
+        if not self._enforce:
+            yield
+            return
+        import resource
+
+        before = resource.getrlimit(resource.RLIMIT_DATA)
+        most = _data_bytes() + self.bytes
+        resource.setrlimit(resource.RLIMIT_DATA, (most if before[1] < 0 else min(most, before[1]), before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def _data_bytes() -> int:
+    """What RLIMIT_DATA counts of this process already."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmData:"):
+            return int(line.split()[1]) * 1024
+    return 0
