@@ -16,12 +16,14 @@ from backproof.services.backtests.estimates import Estimator
 from backproof.services.backtests.execution import ExecutionManager
 from backproof.services.backtests.host import this_worker
 from backproof.services.backtests.ledger import RunLedger
+from backproof.services.backtests.limits import MemoryLimit
 from backproof.services.backtests.monitoring import MonitoringService
 from backproof.services.backtests.orchestrator import BacktestOrchestrator
 from backproof.services.backtests.reaper import Reaper
 from backproof.services.backtests.results import ResultService
 from backproof.services.backtests.runner import BacktestRunner
 from backproof.services.datasets import DatasetService
+from backproof.services.probes import ProbeService
 from backproof.settings import Settings
 from backproof.storage.lake import Lake
 from backproof.storage.sqlite import SqliteRepository
@@ -42,6 +44,7 @@ class ServiceFactory:
     ledger: RunLedger
     monitoring: MonitoringService
     results: ResultService
+    probes: ProbeService
     _redis: "Redis"
     _queue: WorkQueue
     _stream: EventStream
@@ -76,14 +79,23 @@ class ServiceFactory:
             ledger=ledger,
             monitoring=MonitoringService(repository, stream, live, presence, estimator),
             results=ResultService(lake),
+            probes=ProbeService(
+                datasets,
+                settings.lake_path,
+                settings.default_data_source,
+                MemoryLimit(settings.max_backtest_memory_mb, settings.worker_concurrency, enforce=False),
+            ),
             _redis=redis,
             _queue=queue,
             _stream=stream,
             _live=live,
         )
 
-    def runner(self, end_process: Callable[[str], None]) -> BacktestRunner:
-        """The runner of this worker process. `end_process(reason)` must not return."""
+    def runner(self, end_process: Callable[[str], None], *, enforce: bool = False) -> BacktestRunner:
+        """The runner of this worker process. `end_process(reason)` must not return.
+
+        enforce: let the kernel hold the limits too; for a process that does nothing else
+        """
         return BacktestRunner(
             self.orchestrator,
             self.monitoring,
@@ -94,7 +106,9 @@ class ServiceFactory:
             this_worker(),
             lease_seconds=self.settings.worker_lease_seconds,
             max_seconds=self.settings.max_backtest_duration,
+            memory=MemoryLimit(self.settings.max_backtest_memory_mb, self.settings.worker_concurrency, enforce=enforce),
             end_process=end_process,
+            enforce=enforce,
         )
 
     def reaper(self) -> Reaper:

@@ -38,6 +38,11 @@ class Settings(BaseSettings):
     # --- running backtests
     max_concurrent_backtests: int = Field(default=5, ge=1, le=1000)
     max_backtest_duration: int = Field(default=3600, ge=1, description="Seconds after which a run is ended.")
+    max_backtest_memory_mb: int | None = Field(
+        default=None,
+        ge=256,
+        description="Megabytes a worker process may hold while it computes a run; empty: its share of the machine.",
+    )
     backtest_queue_max_size: int = Field(default=100, ge=1, le=1_000_000)
     worker_lease_seconds: float = Field(
         default=10.0, ge=1.0, description="A run whose heartbeat stands still this long is given to another worker."

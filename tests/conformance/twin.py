@@ -6,40 +6,67 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
+from typing import Any
 
-from backproof.engine import kernel, simulation, statistics
+import numba.core.dispatcher
+import numpy as np
+
+import backproof.engine
+import backproof.engine.signals
+import backproof.engine.simulation  # with it all kernels of a run, but for the signals, which strategies import late
 from backproof.engine.compiled import interpreted
 
-_NAMES = ("backproof.engine.trading", "backproof.engine.kernel", "backproof.engine.statistics")
+Function = Any  # a compiled kernel, or its source as plain Python
+
+
+def compiled_functions(module: ModuleType) -> dict[str, Function]:
+    """The kernels and the inner functions of kernels that a module defines, by name."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, numba.core.dispatcher.Dispatcher) and value.py_func.__module__ == module.__name__
+    }
 
 
 @cache
-def interpreted_modules() -> tuple[ModuleType, ModuleType]:
-    """kernel and statistics, executed again with compilation switched off."""
-    compiled = {name: sys.modules.pop(name) for name in _NAMES}
+def _twins() -> dict[int, tuple[Function, Function]]:
+    """(compiled, interpreted) of every compiled function of the engine's loaded modules, by the compiled one's id."""
+    loaded = [module for name, module in sys.modules.items() if name.startswith("backproof.engine.")]
+    originals = {module.__name__: module for module in loaded if compiled_functions(module)}
+    for name in originals:
+        del sys.modules[name]
     try:
         with interpreted():
-            for name in _NAMES:
-                importlib.import_module(name)
-        return sys.modules["backproof.engine.kernel"], sys.modules["backproof.engine.statistics"]
+            twins = {name: importlib.import_module(name) for name in originals}
     finally:
-        sys.modules.update(compiled)
-        package = sys.modules["backproof.engine"]
-        for name, module in compiled.items():
-            setattr(package, name.rpartition(".")[2], module)
+        sys.modules.update(originals)
+        for name, module in originals.items():
+            setattr(backproof.engine, name.rpartition(".")[2], module)
+    return {
+        id(function): (function, getattr(twins[name], kernel))
+        for name, module in originals.items()
+        for kernel, function in compiled_functions(module).items()
+    }
+
+
+def twin_of(function: Function) -> Function:
+    """The interpreted twin of a compiled function of the engine."""
+    return _twins()[id(function)][1]
 
 
 @contextmanager
 def interpreted_engine() -> Iterator[None]:
-    """Inside, simulations run the interpreted kernels."""
-    twin_kernel, twin_statistics = interpreted_modules()
-    originals = {name: getattr(statistics, name) for name in ("curve_moments", "against_benchmark", "round_trips")}
-    simulation.advance = twin_kernel.advance
-    for name in originals:
-        setattr(statistics, name, getattr(twin_statistics, name))
+    """Inside, whoever calls a kernel of the engine by a module's name for it gets the interpreted one."""
+    twins = _twins()
+    replaced: list[tuple[ModuleType, str, Function]] = []
+    for module in [m for name, m in sys.modules.items() if name.split(".")[0] == "backproof"]:
+        for name, value in list(vars(module).items()):
+            if id(value) in twins and twins[id(value)][0] is value:
+                replaced.append((module, name, value))
+                setattr(module, name, twins[id(value)][1])
     try:
-        yield
+        with np.errstate(all="ignore"):  # compiled code does not warn either
+            yield
     finally:
-        simulation.advance = kernel.advance
-        for name, function in originals.items():
-            setattr(statistics, name, function)
+        for module, name, value in replaced:
+            setattr(module, name, value)

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-START_SECONDS = 60.0
+START_SECONDS = 150.0
 COMMAND = (sys.executable, "-P", "-m", "backproof.cli.app")
 NAMES = {"web": "processes web", "scheduler": "processes scheduler", "valkey": "valkey-server"}
 

@@ -260,6 +260,74 @@ def test_sell_closes_a_long_where_shorts_are_not_allowed_and_flips_where_they_ar
     assert [f[2:4] for f in fills(both)] == [("buy", 100.0), ("sell", 100.0), ("sell", 100.0)]
 
 
+def test_an_entry_that_adds_buys_more_at_the_average_cost_of_both() -> None:
+    market = {"A": prices([10.0, 10.0, 20.0, 20.0, 20.0])}
+    costs: list[float] = []
+
+    def on_bar(_: EventStrategy, ctx: Context) -> None:
+        costs.append(ctx.average_cost())
+        if ctx.bar in (0, 1):
+            ctx.buy(cash=200.0, add=True)
+        elif ctx.bar == 2:
+            ctx.buy(cash=200.0)  # ignored: it does not add
+
+    result = run(market, on_bar)
+    assert fills(result) == [(1, "A", "buy", 20.0, 10.0), (2, "A", "buy", 10.0, 20.0)]
+    assert costs == pytest.approx([math.nan, 10.0, 400.0 / 30.0, 400.0 / 30.0, 400.0 / 30.0], nan_ok=True)
+    assert len(result.trades) == 1
+
+
+def test_an_entry_that_adds_to_a_short_sells_more_and_on_the_other_side_flips() -> None:
+    market = {"A": prices([10.0] * 6)}
+    orders = {
+        0: lambda c: c.sell(shares=5.0),
+        1: lambda c: c.sell(shares=3.0, add=True),
+        3: lambda c: c.buy(shares=2.0, add=True),
+    }
+    result = run(market, at(orders), execution={"direction": "long_short"})
+    assert [(f[0], f[2], f[3]) for f in fills(result)] == [
+        (1, "sell", 5.0),
+        (2, "sell", 3.0),
+        (4, "buy", 8.0),
+        (4, "buy", 2.0),
+    ]
+
+
+def test_dollar_cost_averaging_buys_for_the_same_money_until_it_is_invested() -> None:
+    """1200 in 3 instalments over 2 symbols: 200 each, 0.1 % commission included; B lists late and misses the first."""
+    closes = [10.0, 10.0, 20.0, 20.0, 25.0, 25.0, 50.0, 50.0]
+    days = [
+        "2024-01-30",
+        "2024-01-31",
+        "2024-02-28",
+        "2024-02-29",
+        "2024-03-28",
+        "2024-03-29",
+        "2024-04-29",
+        "2024-04-30",
+    ]
+    a = prices(closes, dates=[*days, "2024-05-02"][:8])
+    b = without(prices([4.0] * 8, dates=days), 0, 1)
+    config = {
+        "name": "dca",
+        "strategy_type": "dollar_cost_averaging",
+        "parameters": {"instalments": 3},
+        "symbols": ["A", "B"],
+        "initial_capital": 1200.0,
+        "costs": {"commission_rate": 0.001},
+    }
+    result = simulate(config, bars_of({"A": a, "B": b}))
+    bought = [(int(f["bar"]), str(f["symbol"]), float(f["shares"])) for f in result.fills]
+    assert bought == [
+        (2, "A", pytest.approx(200.0 / (20.0 * 1.001))),
+        (4, "A", pytest.approx(200.0 / (25.0 * 1.001))),
+        (4, "B", pytest.approx(200.0 / (4.0 * 1.001))),
+        (6, "A", pytest.approx(200.0 / (50.0 * 1.001))),
+        (6, "B", pytest.approx(200.0 / (4.0 * 1.001))),
+    ]
+    assert result.cash[-1] == pytest.approx(200.0)
+
+
 def test_close_cancels_an_entry_that_waits() -> None:
     market = {"A": {**prices([10.0] * 6), "low": [10.0, 10.0, 10.0, 10.0, 8.0, 8.0]}}
     orders = {0: lambda c: c.buy(limit=9.0, good_till_cancelled=True), 2: lambda c: c.close()}

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from worlds import SIGNAL_KINDS, World, worlds
 
 import backproof
-from backproof.engine import blocks
+from backproof.engine import blocks, indicators
 from backproof.engine.bars import Bars, Memory
 from backproof.engine.frames import Series
 from backproof.engine.strategies import SignalStrategy, WeightStrategy, find_strategy
@@ -150,11 +150,9 @@ def test_a_ledger_that_is_too_small_for_a_row_grows(bars: Bars) -> None:
 
 
 def test_an_indicator_is_computed_once_for_all_runs_that_use_it(bars: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
-    import talib
-
     seen: list[int] = []
-    plain = talib.SMA
-    monkeypatch.setattr(talib, "SMA", lambda close, period: (seen.append(period), plain(close, period))[1])
+    plain = indicators._SMA
+    monkeypatch.setattr(indicators, "_SMA", lambda close, period: (seen.append(period), plain(close, period))[1])
     backproof.simulate_grid(config(), bars, {"fast": [3, 5, 8], "slow": [12, 20, 30]})
     assert sorted(seen) == [3, 5, 8, 12, 20, 30]
 

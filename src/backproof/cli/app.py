@@ -168,6 +168,22 @@ def strategies(as_json: AsJson = False, data_dir: DataDir = None, port: Port = N
 
 
 @app.command()
+def probe(
+    file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="A backtest with the strategy.")],
+    seed: Annotated[int, typer.Option(min=0, help="Of the noise; equal seeds give equal answers.")] = 0,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Look for look-ahead and amnesia: does the strategy know prices it cannot know yet?
+
+    Exit codes: 0 nothing found, 3 it looks ahead or loses what it must keep, 1 it failed, 2 bad input.
+    """
+    from backproof.cli.probing import probe_file
+
+    raise typer.Exit(probe_file(_settings(data_dir, None), file, seed, as_json))
+
+
+@app.command()
 def doctor(data_dir: DataDir = None, port: Port = None) -> None:
     """Check versions, paths and health."""
     from backproof.cli.doctor import doctor as check

@@ -59,6 +59,7 @@ def doctor(settings: "Settings", port: int | None = None) -> int:
     problems = 0
     for title, checks in (
         ("versions", _versions()),
+        ("plug-ins", _plugins()),
         ("paths", _paths(settings)),
         ("health", _health(settings, port)),
     ):
@@ -101,6 +102,24 @@ def _versions() -> list[Check]:
     except (BackproofError, OSError, subprocess.SubprocessError) as error:
         found.append(Check("valkey", False, str(error)))
     return found
+
+
+def _plugins() -> list[Check]:
+    """Strategies of other packages, as this very environment has them."""
+    from backproof.engine.strategies import all_strategies, plugin_source, refused_plugins
+
+    found = [
+        Check(strategy.name, True, f"{source.distribution} {source.version}")
+        for strategy in all_strategies()
+        if (source := plugin_source(strategy)) is not None
+    ]
+    found += [
+        Check(
+            one.source.entry.partition(" ")[0], False, f"{one.source.distribution} {one.source.version}: {one.reason}"
+        )
+        for one in refused_plugins()
+    ]
+    return found or [Check("strategies", None, "no other package brings any")]
 
 
 def _paths(settings: "Settings") -> list[Check]:

@@ -82,12 +82,20 @@ def strategies(api: Api, as_json: bool) -> None:
     console = Console()
     for item in answer["items"]:
         parameters = ", ".join(f"{name} {item['defaults'].get(name)}" for name in item["parameters"]["properties"])
+        plugin = item["plugin"]
         head = Text.assemble(
-            (item["name"], "bold cyan"), f"  {item['kind']}", *([", long only"] if item["long_only"] else [])
+            (item["name"], "bold cyan"),
+            f"  {item['kind']}",
+            *([", long only"] if item["long_only"] else []),
+            *([f"  ({plugin['distribution']} {plugin['version']})"] if plugin else []),
         )
         console.print(head, soft_wrap=True)
         console.print(Text(f"  {item['summary']}"), soft_wrap=True)
         console.print(Text(f"  {parameters or 'no parameters'}", style="dim"), soft_wrap=True)
+    for refused in answer["refused"]:
+        package = f"{refused['distribution']} {refused['version']}"
+        console.print(Text(f"\nrefused  {refused['entry']}  ({package})", style="bold red"), soft_wrap=True)
+        console.print(Text(f"  {refused['reason']}"), soft_wrap=True)
     console.print(Text("\nparameters with their defaults; --json has types, limits and descriptions", style="dim"))
     return None
 

@@ -266,8 +266,8 @@ class Panel:
 
     @cached_property
     def closest(self) -> tuple[float, str]:
-        """Least minutes between two bars of a symbol, and the symbol; of bars within a day."""
-        return min((_least_step(one.dates) / 60_000_000, one.symbol) for one in self.series)
+        """Usual (median) minutes between two bars of the symbol with the closest ones, and the symbol."""
+        return min((_usual_step(one.dates) / 60_000_000, one.symbol) for one in self.series)
 
     def aligned_close(self, bars: Bars, symbol: str) -> FloatArray:
         """Another symbol's adjusted close on this calendar, NaN where it has no bar: [T]."""
@@ -285,8 +285,11 @@ class Panel:
         return known
 
 
-def _least_step(dates: DateArray) -> float:
-    return float(np.diff(dates).astype(np.int64).min()) if len(dates) > 1 else float("inf")
+def _usual_step(dates: DateArray) -> float:
+    """Median microseconds between two bars: a short first hour of a session makes no difference."""
+    if len(dates) < 2:
+        return float("inf")
+    return float(np.median(np.diff(dates).astype("timedelta64[us]").astype(np.int64)))
 
 
 @dataclass(frozen=True, eq=False)

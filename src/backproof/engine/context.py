@@ -93,6 +93,7 @@ class Context:
         "_account",
         "_asked",
         "_asked_as",
+        "_capital",
         "_counts",
         "_entered",
         "_execution",
@@ -138,6 +139,7 @@ class Context:
         self._weights = np.full((1, count), np.nan)
         self._lines = lines
         self._execution = config.execution
+        self._capital = config.initial_capital
         raw = config.execution.price_mode == "raw" and run.panel.is_adjusted
         self._raw_close = run.panel.raw.close if raw else None
         self._counts: IntArray | None = None
@@ -161,6 +163,11 @@ class Context:
     def cash(self) -> float:
         """Account currency, after this bar."""
         return float(self._account[l.CASH])
+
+    @property
+    def initial_capital(self) -> float:
+        """What the account began with."""
+        return self._capital
 
     @property
     def equity(self) -> float:
@@ -234,14 +241,15 @@ class Context:
         limit: float | None = None,
         stop: float | None = None,
         good_till_cancelled: bool = False,
+        add: bool = False,
     ) -> None:
-        """Enter long (after closing a short); ignored while long.
+        """Enter long (after closing a short); ignored while long, unless `add` buys more.
 
         percent of equity as a fraction, shares or cash: the size, else the configuration's sizing; always cut to buying
         power. limit, stop: price (adjusted) the entry waits for, on the next bar or until replaced
         """
         sizes = {"percent": percent, "shares": shares, "cash": cash}
-        self._enter(BUY, symbol, sizes, limit, stop, good_till_cancelled)
+        self._enter(BUY, symbol, sizes, limit, stop, good_till_cancelled, add)
 
     def sell(
         self,
@@ -253,11 +261,11 @@ class Context:
         limit: float | None = None,
         stop: float | None = None,
         good_till_cancelled: bool = False,
+        add: bool = False,
     ) -> None:
         """Enter short (after closing a long) where the direction allows it, else close a long; as `buy` otherwise."""
-        self._enter(
-            SELL, symbol, {"percent": percent, "shares": shares, "cash": cash}, limit, stop, good_till_cancelled
-        )
+        sizes = {"percent": percent, "shares": shares, "cash": cash}
+        self._enter(SELL, symbol, sizes, limit, stop, good_till_cancelled, add)
 
     def close(self, symbol: Symbol = None) -> None:
         """Leave the position; also cancels an entry that waits."""
@@ -304,6 +312,7 @@ class Context:
         limit: float | None,
         stop: float | None,
         waits: bool,
+        adds: bool,
     ) -> None:
         asked = [(name, size) for name, size in sizes.items() if size is not None]
         if len(asked) > 1 or (limit is not None and stop is not None):
@@ -315,6 +324,8 @@ class Context:
             bits, level = bits | l.STOP_ENTRY, stop
         if waits:
             bits |= l.GTC_ENTRY
+        if adds:
+            bits |= l.ADD_ENTRY
         n = 0 if symbol is None and len(self._shares) == 1 else self.index(symbol)
         self.order(n, bits, level)
         for name, size in asked:

@@ -6,6 +6,7 @@ import json
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from pydantic import BaseModel
 
 from backproof.domain.config import BacktestConfig
 from backproof.engine.bars import Bars, RunBars, content_hash
+from backproof.engine.strategies import plugin_source
+from backproof.engine.strategies.plugins import package_of
 
 if TYPE_CHECKING:
     from backproof.engine.strategies import Strategy
@@ -45,16 +48,55 @@ def array_hash(*arrays: npt.NDArray[Any]) -> str:
 
 
 @cache
-def code_hash(kind: type) -> str:
-    """SHA-256 of the file a strategy is written in; for a built-in also of the indicators and schedules it uses."""
+def code_hash(kind: "type[Strategy]") -> str:
+    """SHA-256 of the code that a strategy is written in.
+
+    Of a built-in its file, and the indicators and schedules it uses; of a strategy of another package all files of that
+    package and, if it is a plug-in, the version of its distribution; else of its file.
+    """
     digest = hashlib.sha256()
-    paths = [Path(inspect.getfile(kind))]
     if kind.__module__.startswith("backproof.engine."):
         used = ("indicators.py", "signals.py", "decisions.py", "calendar.py", "strategies/schedule.py")
-        paths += [Path(__file__).parent / name for name in used]
-    for path in paths:
-        digest.update(path.read_bytes())
+        for path in (Path(inspect.getfile(kind)), *(Path(__file__).parent / name for name in used)):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
+    if (source := plugin_source(kind)) is not None:
+        digest.update(f"{source.distribution} {source.version}\n".encode())
+    directories = package_of(kind)
+    digest.update(_files_hash(directories) if directories else _own_source(kind))
     return digest.hexdigest()
+
+
+@cache
+def _files_hash(directories: tuple[str, ...]) -> bytes:
+    """Hash over names and contents of every file that belongs to a package, but for what Python makes of them."""
+    digest = hashlib.sha256()
+    for directory in map(Path, directories):
+        for path in sorted(directory.rglob("*")):
+            if path.is_file() and path.suffix != ".pyc" and not path.name.startswith("."):
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+                digest.update(f"{path.relative_to(directory).as_posix()}\n{content}\n".encode())
+    return digest.digest()
+
+
+def _own_source(kind: type) -> bytes:
+    """The file a class is written in; where there is none (a notebook), the machine code of its methods."""
+    try:
+        return Path(inspect.getfile(kind)).read_bytes()
+    except (OSError, TypeError):
+        codes = [
+            vars(base)[name].__code__ for base in kind.__mro__ for name in sorted(vars(base)) if _is_own(base, name)
+        ]
+        return "\n".join(map(_code_text, codes)).encode()
+
+
+def _is_own(base: type, name: str) -> bool:
+    return not base.__module__.startswith(("backproof.", "builtins", "abc")) and inspect.isfunction(vars(base)[name])
+
+
+def _code_text(code: CodeType) -> str:
+    constants = [_code_text(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+    return repr((code.co_name, code.co_code, code.co_names, code.co_varnames, constants))
 
 
 def identify(
@@ -75,6 +117,12 @@ def identify(
         "engine_semantics": ENGINE_SEMANTICS,
     }
     return {**parts, "fingerprint": config_hash(document)}
+
+
+def plugin_versions(kind: "type[Strategy] | None") -> dict[str, str] | None:
+    """The distribution that a strategy is a plug-in of and its version; None for any other strategy."""
+    source = plugin_source(kind) if kind is not None else None
+    return None if source is None else {"distribution": source.distribution, "version": source.version}
 
 
 @cache

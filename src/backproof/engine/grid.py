@@ -204,8 +204,13 @@ class _Plan:
     def _checked(self, skip: bool) -> list[_Row]:
         rows = []
         symbol_at = self._names.index("symbol") if self._alone else None
+        checks = self._strategy.long_only or any(
+            "refusals" in vars(kind) for kind in self._strategy.__mro__ if kind is not Strategy
+        )
         for values in itertools.product(*self._values.values()):
             params, variant = self._params_of(values), self._variant_of(values)
+            if checks and isinstance(params, BaseModel) and isinstance(variant, _Variant):
+                variant = self._accepted(params, variant, None if symbol_at is None else values[symbol_at])
             if isinstance(params, InvalidInput) or isinstance(variant, InvalidInput):
                 if not skip:
                     raise self._refused(values, params if isinstance(params, InvalidInput) else variant)
@@ -214,6 +219,17 @@ class _Plan:
         if not rows:
             raise InvalidInput.at("", "empty", "not one combination of the grid is valid")
         return rows
+
+    def _accepted(self, params: BaseModel, variant: _Variant, symbol: str | None) -> "_Variant | InvalidInput":
+        """The variant, or why the strategy cannot be run with the rest of the configuration."""
+        update: dict[str, Any] = {"parameters": params.model_dump()}
+        if symbol is not None:
+            update["symbols"] = (symbol,)
+        try:
+            check_config(variant.config.model_copy(update=update), self._strategy)
+        except InvalidInput as error:
+            return error
+        return variant
 
     def _refused(self, values: tuple[Any, ...], reason: "InvalidInput | _Variant") -> InvalidInput:
         errors = reason.errors if isinstance(reason, InvalidInput) else ()

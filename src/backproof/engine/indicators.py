@@ -5,6 +5,7 @@ put back after: an interior NaN would make TA-Lib silently wrong for the rest of
 square roots are used, and a value never depends on later bars.
 """
 
+import inspect
 from collections.abc import Callable, Hashable, Sequence
 from typing import Literal
 
@@ -18,18 +19,20 @@ from backproof.engine.signals import growth_at, rolling_deviation, supertrend_si
 Field = Literal["open", "high", "low", "close"]
 Fields = tuple[Field, ...]
 
+# without the wrapper that looks for data frames, which takes as long as a short average
+_SMA, _EMA = inspect.unwrap(talib.SMA), inspect.unwrap(talib.EMA)
 _MEAN = talib.MA_Type.SMA  # type: ignore[attr-defined]
 _RANGE: Fields = ("high", "low", "close")
 
 
 def sma(bars: RunBars, period: int) -> FloatArray:
     """Mean of the last `period` closes."""
-    return _line(bars, "close", period, ("sma", period), lambda close: talib.SMA(close, period))
+    return _line(bars, "close", period, ("sma", period), lambda close: _SMA(close, period))
 
 
 def ema(bars: RunBars, period: int) -> FloatArray:
     """Exponential mean of the closes, factor 2 / (period + 1), seeded by the plain mean of the first `period`."""
-    return _line(bars, "close", period, ("ema", period), lambda close: talib.EMA(close, period))
+    return _line(bars, "close", period, ("ema", period), lambda close: _EMA(close, period))
 
 
 def macd(bars: RunBars, fast: int, slow: int, signal_period: int) -> tuple[FloatArray, FloatArray]:
@@ -198,6 +201,8 @@ def _lines(
         names = (fields,) if isinstance(fields, str) else fields
         values: list[FloatArray] = [getattr(bars.panel.adjusted, name) for name in names]
         symbols = len(bars.symbols)
+        if symbols == count == 1 and least <= bars.stop == len(values[0][0, bars.own(0)]):
+            return compute(*(prices[0, : bars.stop] for prices in values))[0].reshape(1, 1, -1)  # nothing to copy
         result = np.empty((count, symbols, bars.stop))
         for n in range(symbols):
             own = bars.own(n)

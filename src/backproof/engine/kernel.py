@@ -25,7 +25,7 @@ VALUED_AT_ONCE = 4096  # bars, so that the recorded path stays in the cache whil
 def decide_signals(book: Book, market: Market, listing: Listing, wishes: Wishes, q: int, p: int, n: int) -> bool:
     """Turn a symbol's signal of bar p, in column q, into its waiting order; whether it became one.
 
-    An entry beats an exit; an entry on the side that is held is ignored.
+    An entry beats an exit; an entry on the side that is held is ignored unless it adds.
     """
     orders, choices = book.orders, book.choices
     bits = wishes.signals[n, q]
@@ -34,11 +34,11 @@ def decide_signals(book: Book, market: Market, listing: Listing, wishes: Wishes,
     held = book.state[l.SHARES, n]
     order = 0
     if bits & l.ENTER_LONG and choices[l.ALLOW_LONG] == 1:
-        if held > 0.0:
+        if held > 0.0 and bits & l.ADD_ENTRY == 0:
             return False
         order = l.OPEN_LONG | l.CLOSE if held < 0.0 else l.OPEN_LONG
     elif bits & l.ENTER_SHORT and choices[l.ALLOW_SHORT] == 1:
-        if held < 0.0:
+        if held < 0.0 and bits & l.ADD_ENTRY == 0:
             return False
         order = l.OPEN_SHORT | l.CLOSE if held > 0.0 else l.OPEN_SHORT
     elif bits & (l.EXIT_LONG | l.EXIT_SHORT) == 0:
@@ -87,9 +87,9 @@ def next_event(
         if book.choices[l.ALLOW_SHORT] == 1 and held >= 0.0:
             matters |= l.ENTER_SHORT
         if held > 0.0:
-            matters |= l.EXIT_LONG
+            matters |= l.EXIT_LONG | l.ADD_ENTRY
         elif held < 0.0:
-            matters |= l.EXIT_SHORT
+            matters |= l.EXIT_SHORT | l.ADD_ENTRY
         bits = np.uint8(matters)
         signals = wishes.signals[n, p:stop]
         for i in range(stop - p):
@@ -402,11 +402,12 @@ def decide(
     market = Market(close, close, close, close, close)
     listing = Listing(firsts, ended, account)
     wishes = Wishes(signals, levels, counters, weights)
+    column = p - p  # a 0 that is no constant, or the functions below would be compiled a second time for it
     if choices[l.BY_WEIGHT] == 1:
-        decide_weights(book, listing, wishes, p, 0)
+        decide_weights(book, listing, wishes, p, column)
         return
     for n in range(state.shape[1]):
-        if decide_signals(book, market, listing, wishes, 0, p, n):
+        if decide_signals(book, market, listing, wishes, column, p, n):
             orders[l.ASKED_AS, n] = asked_as[n]
             state[l.ASKED, n] = asked[n]
 

@@ -83,6 +83,7 @@ EXIT_SHORT = 8
 LIMIT_ENTRY = 16  # the entry is a limit order at the price given for the bar
 STOP_ENTRY = 32  # ... a stop order
 GTC_ENTRY = 64  # ... which waits until a newer signal replaces it
+ADD_ENTRY = 128  # the entry adds to a position on its side, where another one would be ignored
 
 # --- corporate actions, float64 [A, ACTION_COLUMNS], of raw mode
 ACTION_RATIO = 0  # new shares per old share, 1 = no split

@@ -84,7 +84,7 @@ class ProbeReport:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-plain."""
-        return _plain(asdict(self))
+        return _plain_fields(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class AmnesiaReport:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-plain."""
-        return _plain(asdict(self))
+        return _plain_fields(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +189,7 @@ def probe_lookahead(
     run = subject.run
     given = _given(subject)
     last = len(run.panel.dates) - 2  # after it nothing can be changed
-    if cuts is None:
-        tried = _default_cuts(run, given.decided(run.first), last, _spread(subject), _LAST[: 3 if subject.by_bar else 5])
-    else:
-        tried = _given_cuts(cuts, run, last)
+    tried = _default_cuts(subject, given.decided(run.first), last) if cuts is None else _given_cuts(cuts, run, last)
     look = _Look(subject, given, Futures(run.panel, seed))
     for i, t in enumerate(tried):
         for change in _changes(subject, i):
@@ -279,14 +276,18 @@ def _finding(run: RunBars, change: Change | Literal["resumed"], t: int, differen
 
 
 def _given(subject: Subject) -> Answer:
-    """What it decides on the real prices, checked as a run would check it."""
-    run = subject.run
+    """What it decides on the real prices, checked as a run would check it, and again."""
+    run, name = subject.run, subject.config.strategy_type
     copy = probe_data.same(run.panel)
     given = subject.answer(RunBars(copy, run.first, run.stop), check=True)
     for ours, theirs in zip(run.panel.adjusted, copy.adjusted, strict=True):
         if not np.array_equal(ours, theirs, equal_nan=True):
-            name = subject.config.strategy_type
             raise StrategyError(f"{name} changes the prices it is given", strategy=name)
+    again = subject.answer(RunBars(copy, run.first, run.stop))
+    if (difference := given.difference(again, run.first, run.stop)) is not None:
+        symbol, date = run.symbols[difference.symbol], str(run.panel.dates[difference.bar])
+        message = f"{name} decides otherwise when it is asked again: {symbol} on {date}: {difference.given}, then "
+        raise StrategyError(f"{message}{difference.other}", strategy=name, symbol=symbol, date=date)
     return given
 
 
@@ -310,15 +311,10 @@ def _spread(subject: Subject) -> int:
     return max(least, min(most, _SPREAD_CELLS // (len(subject.run.symbols) * subject.run.stop)))
 
 
-def _default_cuts(
-    run: RunBars, decided: IntArray, last: int, spread: int, backs: tuple[int, ...]
-) -> list[int]:
-    """Calendar bars: the first and last ones, some over the run, and some on which something new is decided.
-
-    backs: how far before the run's end the last ones lie
-    """
-    first, stop = run.first, run.stop
-    bars = {first, first + 1, *(stop - back for back in backs)}
+def _default_cuts(subject: Subject, decided: IntArray, last: int) -> list[int]:
+    """Calendar bars: the first and last ones, some over the run, and some on which something new is decided."""
+    first, stop, spread = subject.run.first, subject.run.stop, _spread(subject)
+    bars = {first, first + 1, *(stop - back for back in (_LAST[:3] if subject.by_bar else _LAST))}
     bars |= {int(t) for t in np.linspace(first, stop - 2, spread + 2)[1:-1]}
     if len(decided):
         bars |= {int(decided[0]) - 1, int(decided[0]), int(decided[0]) + 1}
@@ -440,6 +436,11 @@ def _lost(subject: Subject) -> Finding | None:
         if (difference := whole.placed.difference(other.placed, run.first, run.stop)) is not None:
             return _finding(run, "resumed", difference.bar, difference)
     return None
+
+
+def _plain_fields(report: "ProbeReport | AmnesiaReport") -> dict[str, Any]:
+    fields: dict[str, Any] = _plain(asdict(report))
+    return fields
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from backproof.domain.config import BacktestConfig, parse_config
+from backproof.domain.config import BacktestConfig
 from backproof.engine import layout as l
 from backproof.engine.bars import Bars, Panel, RunBars
 from backproof.engine.context import Context
@@ -18,7 +18,7 @@ from backproof.engine.decisions import Decisions, Signals, Weights, checked
 from backproof.engine.probe_data import bars_of
 from backproof.engine.setup import run_of
 from backproof.engine.simulation import Simulation
-from backproof.engine.strategies import Strategy, check_config, find_strategy
+from backproof.engine.strategies import Strategy, check_config, configured, find_strategy
 from backproof.engine.strategies.base import Form
 from backproof.engine.strategies.failures import failure
 from backproof.errors import BackproofError, StrategyError
@@ -55,7 +55,9 @@ class Difference:
 class Answer(Protocol):
     """What a strategy decided on some bars, and its indicators; bars are those of the calendar."""
 
-    lines: Lines
+    @property
+    def lines(self) -> Lines:
+        """Named arrays."""
 
     def decided(self, first: int) -> IntArray:
         """Bars from `first` on with a decision unlike the one before, increasing."""
@@ -87,9 +89,7 @@ class Subject:
         cls, config: Mapping[str, object] | BacktestConfig, bars: Bars, strategy: type[Strategy] | None
     ) -> "Subject":
         """Raises what `simulate` raises for a configuration, bars or strategy that cannot be run."""
-        if strategy is not None and isinstance(config, Mapping):
-            config = {**config, "strategy_type": strategy.name}
-        parsed = parse_config(config)
+        parsed = configured(config, strategy)
         params = check_config(parsed, strategy)
         kind = strategy or find_strategy(parsed.strategy_type)
         if kind is None:
@@ -194,9 +194,7 @@ class SignalAnswer:
             return None
         bar = int(differs.any(axis=0).argmax())
         symbol = int(differs[:, bar].argmax())
-        return Difference(
-            first + bar, symbol, self._said(symbol, first + bar), other._said(symbol, first + bar)
-        )
+        return Difference(first + bar, symbol, self._said(symbol, first + bar), other._said(symbol, first + bar))
 
     def distance(self, other: "SignalAnswer", first: int, stop: int) -> tuple[int, float]:
         count = int(self.differing(other, first, stop).any(axis=0).sum())
@@ -315,8 +313,7 @@ class Orders:
         if placed is None:
             return {}
         signals, levels, weights, asked_as, asked = (
-            np.frombuffer(data, kind)
-            for data, kind in zip(placed, ("u1", "f8", "f8", "i8", "f8"), strict=True)
+            np.frombuffer(data, kind) for data, kind in zip(placed, ("u1", "f8", "f8", "i8", "f8"), strict=True)
         )
         found = {int(n): f"target {weights[n]:.12g}" for n in np.flatnonzero(~np.isnan(weights))}
         for n in np.flatnonzero(signals):
@@ -390,5 +387,5 @@ def _weight(value: float) -> float | None:
 
 
 def _equal(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    same: npt.NDArray[np.bool_] = (a == b) | ((a != a) & (b != b))  # noqa: PLR0124 (NaN)
+    same: npt.NDArray[np.bool_] = (a == b) | ((a != a) & (b != b))
     return same

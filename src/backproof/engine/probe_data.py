@@ -134,12 +134,12 @@ class _Candles:
         walk = np.clip(np.cumsum(self._steps[known:]), -_FARTHEST, _FARTHEST)
         close = start * np.exp(sign * walk) / one.factor[known:]
         if one.close_only:
-            return _continued(one, known, close, close, close, close, self._shuffled)
+            return _continued(one, known, (close, close, close, close), self._shuffled)
         open_, high, low = (shape[known:] for shape in self._shapes)
         if mirrored:
             high, low = low, high
-        prices = (close * np.exp(sign * shape) for shape in (open_, high, low))
-        return _continued(one, known, *prices, close, self._shuffled)
+        around = tuple(close * np.exp(sign * shape) for shape in (open_, high, low))
+        return _continued(one, known, (*around, close), self._shuffled)
 
 
 def _cut(candles: _Candles, known: int) -> Series:
@@ -152,20 +152,16 @@ def _reversed(candles: _Candles, known: int) -> Series:
     order = np.arange(len(one.dates))
     order[known:] = order[known:][::-1]
     ratio = (one.factor[order] / one.factor)[known:]
-    prices = (values[order][known:] * ratio for values in (one.open, one.high, one.low, one.close))
-    return _continued(one, known, *prices, order)
+    prices = tuple(values[order][known:] * ratio for values in (one.open, one.high, one.low, one.close))
+    return _continued(one, known, prices, order)
 
 
-def _continued(
-    one: Series,
-    known: int,
-    open_: FloatArray,
-    high: FloatArray,
-    low: FloatArray,
-    close: FloatArray,
-    order: IntArray,
-) -> Series:
-    """The series with its first `known` bars and these after them; volumes in another order, no more events."""
+def _continued(one: Series, known: int, prices: tuple[FloatArray, ...], order: IntArray) -> Series:
+    """The series with its first `known` bars and these after them; volumes in another order, no more events.
+
+    prices: open, high, low, close of the bars from `known` on
+    """
+    open_, high, low, close = prices
 
     def joined(past: FloatArray, future: FloatArray) -> FloatArray:
         return np.concatenate((past[:known], future))
@@ -220,14 +216,14 @@ def own_bars(panel: Panel, n: int, stop: int) -> int:
     """How many bars symbol n has before calendar bar `stop`."""
     place = panel.places[n]
     if isinstance(place, slice):
-        return min(max(stop - place.start, 0), place.stop - place.start)
+        return int(min(max(stop - place.start, 0), place.stop - place.start))
     return int(np.searchsorted(place, stop))
 
 
 def _place_of(place: "IntArray | slice", i: int) -> int:
     """Calendar bar of own bar i, one after the last where there are fewer."""
     if isinstance(place, slice):
-        return place.start + min(i, place.stop - place.start)
+        return int(min(place.start + i, place.stop))
     return int(place[i]) if i < len(place) else int(place[-1]) + 1
 
 

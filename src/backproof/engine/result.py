@@ -257,6 +257,7 @@ class Result:
                 "name": strategy.name if strategy else self.config.strategy_type,
                 "version": strategy.version if strategy else None,
                 "code_hash": parts["code"],
+                "plugin": identity.plugin_versions(strategy),
             },
             "engine_semantics": identity.ENGINE_SEMANTICS,
             "equity_hash": identity.array_hash(self.equity),

@@ -127,9 +127,9 @@ def _timeframe_errors(config: BacktestConfig, panel: Panel) -> list[FieldError]:
         use = "an intraday timeframe" if panel.intraday else "1d or 1w"
         message = f"the bars have {have}: use {use}"
     elif minutes is not None:
-        least, symbol = panel.closest
-        if least < minutes:
-            message = f"two bars of {symbol} are {least:g} minutes apart, which {config.timeframe} bars cannot be"
+        usual, symbol = panel.closest
+        if usual < minutes:
+            message = f"the bars of {symbol} are {usual:g} minutes apart, which {config.timeframe} bars cannot be"
     elif config.timeframe == "1w" and step < _WEEKLY[0]:
         message = "the bars are daily, not weekly: use 1d"
     elif step >= _WEEKLY[config.timeframe == "1w"] and math.isfinite(step) and config.periods_per_year is None:

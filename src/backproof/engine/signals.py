@@ -179,7 +179,7 @@ def spread_positions(
     """Position in the spread at each bar: 1 long, -1 short, 0 none; flat before bar `start`.
 
     Short above `entry`, long below -entry; out at -leave (long) or leave (short) and beyond; out when the score runs
-    beyond `stop` on the wrong side, and then no entry before the score is back where that position would have been left.
+    beyond `stop` on the wrong side, and then no entry before it is back where that position would have been left.
     No entry beyond `stop`, and none without a hedge > 0. All [M]; writes side.
     """
     now, lost = 0.0, 0.0

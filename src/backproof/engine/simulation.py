@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from backproof.domain.config import BacktestConfig, parse_config
+from backproof.domain.config import BacktestConfig
 from backproof.engine import checkpoint, layout
 from backproof.engine.bars import Bars, RunBars
 from backproof.engine.context import Context
@@ -23,8 +23,10 @@ from backproof.engine.setup import market_of, rules_of, run_of
 from backproof.engine.strategies import (
     Strategy,
     check_config,
+    configured,
     find_strategy,
 )
+from backproof.engine.strategies.failures import failure
 from backproof.errors import BackproofError, DataError, InvalidInput, StrategyError
 
 __all__ = ["ENGINE_SEMANTICS", "Result", "Simulation", "simulate"]
@@ -70,9 +72,7 @@ def simulate(
     Raises InvalidInput (every wrong field named by a JSON pointer), DataError when the bars cannot serve this run,
     StrategyError when the strategy answers wrongly.
     """
-    if strategy is not None and isinstance(config, Mapping):
-        config = {**config, "strategy_type": strategy.name}
-    simulation = Simulation(parse_config(config), bars, strategy=strategy)
+    simulation = Simulation(configured(config, strategy), bars, strategy=strategy)
     simulation.prepare()
     simulation.advance(simulation.total_bars)
     result = simulation.result()
@@ -156,10 +156,10 @@ class Simulation:
             return
         try:
             decisions = self._decisions()
-        except BackproofError:
+        except (BackproofError, MemoryError):
             raise
         except Exception as error:
-            raise self._failure(error) from error
+            raise failure(self.config.strategy_type, error) from error
         if self.context is None:  # else it decides bar by bar
             self.decisions = checked(decisions, self.run, self.config)
             self.choices[layout.BY_WEIGHT] = isinstance(self.decisions, Weights)
@@ -180,10 +180,6 @@ class Simulation:
         self.context = Context(self.run, self.state, self.orders, self.account, self.path, lines, self.config)
         self.choices[layout.PLACED] = self.choices[layout.TRACKED] = 1
         return None
-
-    def _failure(self, error: Exception, when: str = "") -> StrategyError:
-        name = self.config.strategy_type
-        return StrategyError(f"{name} failed{when}: {type(error).__name__}: {error}", strategy=name)
 
     def advance(self, stop: int) -> None:
         """Simulate bars [position, stop)."""
@@ -246,10 +242,10 @@ class Simulation:
             self._forget_all(context)
         try:
             self._strategy.on_bar(context)  # type: ignore[union-attr]
-        except BackproofError:
+        except (BackproofError, MemoryError):
             raise
         except Exception as error:
-            raise self._failure(error, f" on {context.date}") from error
+            raise failure(self.config.strategy_type, error, f" on {context.date}") from error
 
     def _forget_all(self, context: Context) -> None:
         """What a resumed run would have: a new strategy, and the state as it was saved."""

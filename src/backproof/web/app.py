@@ -1,6 +1,7 @@
 """The web application: everything of `web` put together around one ServiceFactory."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,12 +12,13 @@ from starlette.middleware import Middleware
 
 from backproof import __version__
 from backproof.bootstrap import ServiceFactory
+from backproof.engine.strategies import all_strategies
 from backproof.settings import Settings
 from backproof.web import openapi, pages
 from backproof.web.context import RequestContext
 from backproof.web.errors import install_error_handlers
 from backproof.web.realtime import Hub
-from backproof.web.routes import backtests, definitions, live, market_data, results, rules, strategies, system
+from backproof.web.routes import backtests, definitions, live, market_data, probes, results, rules, strategies, system
 from backproof.web.security import LocalOnly, require_loopback
 
 log = structlog.get_logger(__name__)
@@ -36,6 +38,8 @@ def create_app(settings: Settings, factory: ServiceFactory | None = None) -> Fas
         app.state.hub = Hub(services.monitoring, settings.ws_max_connections_per_backtest)
         reading = asyncio.create_task(app.state.hub.run(), name="hub")
         warming = asyncio.create_task(services.datasets.warm(), name="warm")
+        # a daemon: a plug-in whose import never ends keeps nobody from stopping
+        threading.Thread(target=all_strategies, name="plug-ins", daemon=True).start()
         try:
             yield
         finally:
@@ -59,7 +63,7 @@ def create_app(settings: Settings, factory: ServiceFactory | None = None) -> Fas
         middleware=[Middleware(RequestContext), Middleware(LocalOnly)],
     )
     app.state.settings = settings
-    modules = (backtests, results, definitions, rules, strategies, market_data, system, live, pages)
+    modules = (backtests, results, definitions, rules, strategies, probes, market_data, system, live, pages)
     for module in modules:
         app.include_router(module.router)
     install_error_handlers(

@@ -259,9 +259,15 @@ def test_dates_are_not_taken_for_bars_within_a_day(timeframe: str) -> None:
 
 def test_bars_closer_than_their_timeframe_are_refused() -> None:
     halves = ["2024-01-02T14:30:00", "2024-01-02T15:00:00"]
-    assert intraday_error(halves, "1h") == "two bars of A are 30 minutes apart, which 1h bars cannot be"
+    assert intraday_error(halves, "1h") == "the bars of A are 30 minutes apart, which 1h bars cannot be"
     for timeframe in ("30m", "15m"):
         assert simulate({"A": prices([10.0, 11.0], dates=halves)}, timeframe=timeframe).complete
+
+
+def test_a_short_first_hour_of_the_session_is_no_reason_to_refuse_hourly_bars() -> None:
+    """9:30, 10:00, 11:00 … in New York: the usual distance counts."""
+    dates = session("2024-01-02", ("14:30", "15:00", "16:00", "17:00", "18:00"))
+    assert simulate({"A": prices([10.0] * 5, dates=dates)}, timeframe="1h").complete
 
 
 def test_symbols_may_have_their_bars_at_different_minutes() -> None:

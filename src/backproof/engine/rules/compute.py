@@ -61,9 +61,9 @@ FAMILIES: dict[str, tuple[Callable[..., Any], int]] = {
 """What gives several lines at once, and how many."""
 
 MEMBERS = {
-    **{"macd": ("macd", 0), "macd_signal": ("macd", 1), "macd_hist": ("macd", 2)},
-    **{"bb_upper": ("bands", 0), "bb_lower": ("bands", 2)},
-    **{"aroon_down": ("aroon", 0), "aroon_up": ("aroon", 1)},
+    "macd": ("macd", 0), "macd_signal": ("macd", 1), "macd_hist": ("macd", 2),
+    "bb_upper": ("bands", 0), "bb_lower": ("bands", 2),
+    "aroon_down": ("aroon", 0), "aroon_up": ("aroon", 1),
 }
 """Functions that are one line of a family."""
 

@@ -11,11 +11,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from backproof.engine.arrays import FloatArray, IntArray
+from backproof.engine.arrays import FloatArray
 from backproof.engine.bars import RunBars
 from backproof.engine.rules.compute import COMPUTED, FAMILIES, LINES, MEMBERS, ranks
 from backproof.engine.rules.functions import FUNCTIONS
-from backproof.engine.rules.program import ELEMENTARY, TRUTHS, Program, Step
+from backproof.engine.rules.program import COMPARING, ELEMENTARY, TRUTHS, Program, Step
 
 Array: TypeAlias = npt.NDArray[Any]
 Value: TypeAlias = Array | float | bool | np.bool_ | np.float64
@@ -218,6 +218,8 @@ def _taken(program: Program, i: int) -> Take:
             return lambda block, values: block.ago(values[of], bars)
         case "rank":
             return _never
+    if operation in COMPARING:  # of two constants too it is true on own bars only
+        return lambda block, values: block.line(truth(operation, *[values[one] for one in inputs]))
     if operation in TRUTHS:
         return lambda block, values: truth(operation, *[values[one] for one in inputs])  # noqa: ARG005
     made_of = [program.steps[one] for one in inputs]

@@ -82,6 +82,8 @@ def _macd(name: str, means: str) -> Function:
     return Function(name, "momentum", (X, _FAST, _SLOW, _SIGNAL), means, lookback=after)
 
 
+# The least window is where TA-Lib begins to keep its own definition: its natr and directional indicators of one bar are
+# not in percent.
 _ALL = (
     # averages
     Function("sma", "averages", (X, _bars()), "plain mean of the last n values", lookback=_ago()),
@@ -135,7 +137,7 @@ _ALL = (
     Function("bb_lower", "volatility", (X, _bars(2), _WIDTH), "lower Bollinger band", lookback=_ago()),
     Function("true_range", "volatility", (), "greatest of high - low and the moves from the last close", _HLC, lookback=lambda: 1),
     Function("atr", "volatility", (_bars(),), "Wilder's average true range", reads=_HLC, lookback=_ago(0)),
-    Function("natr", "volatility", (_bars(),), "atr in percent of the close", reads=_HLC, lookback=_ago(0)),
+    Function("natr", "volatility", (_bars(2),), "atr in percent of the close", reads=_HLC, lookback=_ago(0)),
     # trend
     Function(
         *("adx", "trend", (_bars(2),), "Wilder's average directional index, 0 to 100"),
@@ -143,8 +145,8 @@ _ALL = (
         lookback=_ago(-1, 2),
         cost=lambda n: 20,  # noqa: ARG005
     ),
-    Function("plus_di", "trend", (_bars(),), "Wilder's plus directional indicator", reads=_HLC, lookback=_ago(0)),
-    Function("minus_di", "trend", (_bars(),), "Wilder's minus directional indicator", reads=_HLC, lookback=_ago(0)),
+    Function("plus_di", "trend", (_bars(2),), "Wilder's plus directional indicator", reads=_HLC, lookback=_ago(0)),
+    Function("minus_di", "trend", (_bars(2),), "Wilder's minus directional indicator", reads=_HLC, lookback=_ago(0)),
     Function("linreg", "trend", (X, _bars(2)), "end of the straight line fitted to the last n values", lookback=_ago()),
     Function("linreg_slope", "trend", (X, _bars(2)), "slope of that line, per bar", lookback=_ago()),
     Function(

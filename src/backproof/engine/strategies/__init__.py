@@ -1,14 +1,21 @@
-"""The built-in strategies, and the check of a configuration against them. Light: no numba, no TA-Lib, no bars."""
+"""The built-in strategies, those of plug-ins, and the check of a configuration against them.
 
+Light: no numba, no TA-Lib, no bars. Plug-ins are looked for when a name is asked for that no built-in has.
+"""
+
+from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
 
 from pydantic import BaseModel, ValidationError
 
-from backproof.domain.config import BacktestConfig, field_errors
+from backproof.domain.config import BacktestConfig, field_errors, parse_config
+from backproof.engine.strategies import plugins
+from backproof.engine.strategies.averaging import DollarCostAveraging
 from backproof.engine.strategies.base import EventStrategy, Parameters, SignalStrategy, Strategy, WeightStrategy
 from backproof.engine.strategies.breakout import DonchianBreakout, KeltnerBreakout
 from backproof.engine.strategies.crossover import EmaCrossover, Macd, SmaCrossover
+from backproof.engine.strategies.failures import failure
 from backproof.engine.strategies.oscillators import RsiPullback, Stochastic
 from backproof.engine.strategies.pairs import PairsSpread
 from backproof.engine.strategies.portfolio import BuyAndHold, EqualWeight, FixedWeights, MomentumTopN
@@ -18,7 +25,7 @@ from backproof.engine.strategies.rules import Rules
 from backproof.engine.strategies.timing import MovingAverageTiming, TimeSeriesMomentum, TurnOfMonth
 from backproof.engine.strategies.trend import AdxTrend, ParabolicSar, Supertrend
 from backproof.engine.strategies.volatility import InverseVolatility, LowVolatility, VolatilityTarget
-from backproof.errors import FieldError, InvalidInput
+from backproof.errors import BackproofError, FieldError, InvalidInput, StrategyError
 
 __all__ = [
     "EventStrategy",
@@ -27,8 +34,12 @@ __all__ = [
     "Strategy",
     "WeightStrategy",
     "all_strategies",
+    "built_in_strategies",
     "check_config",
+    "configured",
     "find_strategy",
+    "plugin_source",
+    "refused_plugins",
 ]
 
 _BUILT_IN: tuple[type[Strategy], ...] = (
@@ -56,14 +67,20 @@ _BUILT_IN: tuple[type[Strategy], ...] = (
     InverseVolatility,
     EqualWeight,
     FixedWeights,
+    DollarCostAveraging,
     BuyAndHold,
     Rules,
 )
 
 
-def all_strategies() -> list[type[Strategy]]:
-    """Every strategy a configuration may name, in the order a list shows them."""
+def built_in_strategies() -> list[type[Strategy]]:
+    """Those that are part of this product, in the order a list shows them."""
     return list(_BUILT_IN)
+
+
+def all_strategies() -> list[type[Strategy]]:
+    """Every strategy a configuration may name, in the order a list shows them: built-ins, then plug-ins."""
+    return [*_BUILT_IN, *(plugin.strategy for plugin in _plugins().plugins)]
 
 
 @cache
@@ -71,8 +88,32 @@ def _by_name() -> dict[str, type[Strategy]]:
     return {strategy.name: strategy for strategy in _BUILT_IN}
 
 
+def _plugins() -> plugins.Registry:
+    return plugins.registry(_by_name().keys())
+
+
 def find_strategy(name: str) -> type[Strategy] | None:
-    return _by_name().get(name)
+    return _by_name().get(name) or _plugins().find(name)
+
+
+def configured(config: Mapping[str, object] | BacktestConfig, strategy: type[Strategy] | None) -> BacktestConfig:
+    """The parsed configuration, of the given class if there is one; StrategyError for a class that is no strategy."""
+    if strategy is not None:
+        if (problem := plugins.problem(strategy)) is not None:
+            raise StrategyError(f"this class cannot be run as a strategy: {problem}")
+        if isinstance(config, Mapping):
+            config = {**config, "strategy_type": strategy.name}
+    return parse_config(config)
+
+
+def plugin_source(strategy: type[Strategy]) -> plugins.Source | None:
+    """The distribution that a strategy is a plug-in of; None for a built-in and for a class of one's own."""
+    return None if strategy in _BUILT_IN else _plugins().source(strategy)
+
+
+def refused_plugins() -> tuple[plugins.Refused, ...]:
+    """Plug-ins that are installed and cannot be run, with the reason."""
+    return _plugins().refused
 
 
 def check_config(config: BacktestConfig, strategy: type[Strategy] | None = None) -> BaseModel:
@@ -89,7 +130,7 @@ def check_config(config: BacktestConfig, strategy: type[Strategy] | None = None)
         errors.append(_unknown_strategy(config.strategy_type))
     else:
         try:
-            params = strategy.Params.model_validate(config.parameters)
+            params = _parsed(strategy, config)
         except ValidationError as error:
             errors.extend(_parameter_errors(strategy, error))
         if strategy.long_only and config.execution.direction == "short_only":
@@ -101,15 +142,43 @@ def check_config(config: BacktestConfig, strategy: type[Strategy] | None = None)
                 )
             )
         if params is not None:
-            errors.extend(strategy.refusals(config, params))
+            errors.extend(_refusals(strategy, config, params))
     if errors or params is None:
         raise InvalidInput(errors)
     return params
 
 
+def _parsed(strategy: type[Strategy], config: BacktestConfig) -> BaseModel:
+    """The parameters; what a plug-in's validators raise by mistake is a StrategyError."""
+    try:
+        params = strategy.Params.model_validate(config.parameters)
+        if strategy not in _BUILT_IN:
+            params.model_dump_json()  # it is kept with the run
+    except (ValidationError, BackproofError):
+        raise
+    except Exception as error:
+        raise failure(strategy.name, error, " on its parameters") from error
+    return params
+
+
+def _refusals(strategy: type[Strategy], config: BacktestConfig, params: BaseModel) -> list[FieldError]:
+    try:
+        refusals = list(strategy.refusals(config, params))
+    except BackproofError:
+        raise
+    except Exception as error:
+        raise failure(strategy.name, error, " on its configuration") from error
+    if not all(isinstance(refusal, FieldError) for refusal in refusals):
+        raise StrategyError(f"{strategy.name}: refusals must be FieldErrors", strategy=strategy.name)
+    return refusals
+
+
 def _unknown_strategy(name: str) -> FieldError:
-    nearest = get_close_matches(name, _by_name(), n=1, cutoff=0.5)
-    hint = f"did you mean {nearest[0]}?" if nearest else "there are " + ", ".join(_by_name())
+    if (reason := _plugins().reason(name)) is not None:
+        return FieldError("/strategy_type", "plugin_refused", f"the plug-in {name} cannot be run; {reason}")
+    known = [strategy.name for strategy in all_strategies()]
+    nearest = get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {nearest[0]}?" if nearest else "there are " + ", ".join(known)
     return FieldError("/strategy_type", "unknown_strategy", f"no strategy is called {name}; {hint}")
 
 

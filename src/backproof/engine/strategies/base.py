@@ -63,7 +63,7 @@ class Strategy(ABC):
 
     name: ClassVar[str]
     version: ClassVar[str]
-    kind: ClassVar[Kind]
+    kind: ClassVar[Kind] = "other"
     summary: ClassVar[str]
     rule: ClassVar[str] = ""
     source: ClassVar[str] = ""

@@ -38,10 +38,8 @@ def own_frames(trace: TracebackType | None) -> list[str]:
 
 
 def _is_elsewhere(file: str) -> bool:
-    return (
-        file.startswith((_PRODUCT, _STANDARD))
-        and "site-packages" not in file
-        or bool(_LIBRARIES.intersection(Path(file).parts))
+    return (file.startswith((_PRODUCT, _STANDARD)) and "site-packages" not in file) or bool(
+        _LIBRARIES.intersection(Path(file).parts)
     )
 
 

@@ -57,12 +57,21 @@ class MemoryLimit:
         import resource
 
         before = resource.getrlimit(resource.RLIMIT_DATA)
-        most = _data_bytes() + self.bytes
-        resource.setrlimit(resource.RLIMIT_DATA, (most if before[1] < 0 else min(most, before[1]), before[1]))
+        limit_memory(self.bytes)
         try:
             yield
         finally:
             resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def limit_memory(more: int) -> None:
+    """From now on the kernel refuses this process what would be more than so many bytes beyond what it has (Linux)."""
+    if sys.platform == "linux":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        most = _data_bytes() + more
+        resource.setrlimit(resource.RLIMIT_DATA, (most if hard < 0 else min(most, hard), hard))
 
 
 def _data_bytes() -> int:

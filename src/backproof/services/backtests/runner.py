@@ -35,6 +35,7 @@ T = TypeVar("T")
 REPORT_SECONDS = 0.25  # latest-value frames and heartbeats: at most four per second
 CHUNK_SECONDS = 0.1  # simulated between two looks at cancel and deadline
 FIRST_CHUNK_WORK = 500_000  # bars x symbols, before the speed of this run is known
+FIRST_BARS_BY_HAND = 200  # of a strategy that decides bar by bar: its own code may take any time
 LIVE_POINTS = 400
 MAX_LOG_LINES = 10_000
 LIMIT_SECONDS = 0.05  # between two looks at the limits of a run that does not come back
@@ -202,7 +203,8 @@ class _Attempt:
         return await self._save(result, loaded.calendar, partial, notes)
 
     async def _simulate(self, simulation: "Simulation") -> None:
-        chunk = max(1, FIRST_CHUNK_WORK // len(self.run.config.symbols))
+        by_hand = simulation.context is not None
+        chunk = FIRST_BARS_BY_HAND if by_hand else max(1, FIRST_CHUNK_WORK // len(self.run.config.symbols))
         while simulation.position < simulation.total_bars and not self._cancelled:
             self._check()
             began, first = time.perf_counter(), simulation.position

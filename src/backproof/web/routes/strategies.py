@@ -1,16 +1,16 @@
 """/api/v1/strategies."""
 
+import asyncio
 from functools import cache
 from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from backproof.engine.strategies import Strategy, all_strategies, find_strategy
+from backproof.engine.strategies import Strategy, all_strategies, find_strategy, refused_plugins
 from backproof.errors import NotFound
 from backproof.web.bodies import StrictRoute
 from backproof.web.openapi import problems
-from backproof.web.schemas.common import PageOut
-from backproof.web.schemas.strategies import StrategyOut
+from backproof.web.schemas.strategies import RefusedPluginOut, StrategyOut, StrategyPageOut
 
 router = APIRouter(prefix="/api/v1/strategies", tags=["strategies"], route_class=StrictRoute)
 
@@ -25,13 +25,14 @@ def _described(strategy: type[Strategy]) -> StrategyOut:
     "",
     operation_id="list_strategies",
     summary="All strategies",
-    response_model=PageOut[StrategyOut],
+    response_model=StrategyPageOut,
     responses=problems(),
 )
-async def find() -> PageOut[StrategyOut]:
-    """With the JSON Schema of their parameters, from which a form can be made."""
-    items = [_described(strategy) for strategy in all_strategies()]
-    return PageOut[StrategyOut](items=items, next_cursor=None, total=len(items))
+async def find() -> StrategyPageOut:
+    """With the JSON Schema of their parameters, from which a form can be made; and plug-ins that were refused."""
+    items = [_described(strategy) for strategy in await asyncio.to_thread(all_strategies)]
+    refused = [RefusedPluginOut.of(one) for one in refused_plugins()]
+    return StrategyPageOut(items=items, next_cursor=None, total=len(items), refused=refused)
 
 
 @router.get(
@@ -42,7 +43,7 @@ async def find() -> PageOut[StrategyOut]:
     responses=problems(404),
 )
 async def read(strategy_type: Annotated[str, Path(examples=["sma_crossover"])]) -> StrategyOut:
-    strategy = find_strategy(strategy_type)
+    strategy = await asyncio.to_thread(find_strategy, strategy_type)
     if strategy is None:
         raise NotFound(f"there is no strategy {strategy_type[:60]!r}")
     return _described(strategy)

@@ -4,8 +4,29 @@ from typing import Any
 
 from pydantic import Field
 
-from backproof.engine.strategies import Strategy
-from backproof.web.schemas.common import Out
+from backproof.engine.strategies import Strategy, plugin_source
+from backproof.engine.strategies.base import Form
+from backproof.engine.strategies.plugins import Refused
+from backproof.web.schemas.common import Out, PageOut
+
+
+class PluginOut(Out):
+    """The installed package that a strategy comes from."""
+
+    distribution: str = Field(examples=["backproof-example-strategies"])
+    version: str = Field(examples=["1.0.0"])
+
+
+class RefusedPluginOut(PluginOut):
+    """An installed plug-in that cannot be run."""
+
+    entry: str = Field(description="As its package declares it.", examples=["my_strategy = my_package:MyStrategy"])
+    reason: str = Field(description="Why, in one sentence.", examples=["has no version"])
+
+    @classmethod
+    def of(cls, refused: Refused) -> "RefusedPluginOut":
+        source = refused.source
+        return cls(entry=source.entry, distribution=source.distribution, version=source.version, reason=refused.reason)
 
 
 class StrategyOut(Out):
@@ -18,6 +39,10 @@ class StrategyOut(Out):
     rule: str = Field(description="Exactly what it decides, a line of the simulation contract; may be empty.")
     source: str = Field(description="Who described it: author, title, year; may be empty.")
     long_only: bool
+    form: Form | None = Field(
+        description="How it decides: signals, target weights, or events (bar by bar); null: that depends on parameters."
+    )
+    plugin: PluginOut | None = Field(description="null: a built-in.")
     parameters: dict[str, Any] = Field(
         description="JSON Schema (2020-12) of `parameters`; numbers have `sensible`, a range to try, and `step`."
     )
@@ -27,6 +52,7 @@ class StrategyOut(Out):
     def of(cls, strategy: type[Strategy]) -> "StrategyOut":
         schema = strategy.Params.model_json_schema()
         properties: dict[str, Any] = schema.setdefault("properties", {})
+        form, source = getattr(strategy, "form", None), plugin_source(strategy)
         return cls(
             name=strategy.name,
             version=strategy.version,
@@ -35,6 +61,14 @@ class StrategyOut(Out):
             rule=strategy.rule,
             source=strategy.source,
             long_only=strategy.long_only,
+            form=form if isinstance(form, str) else None,
+            plugin=PluginOut(distribution=source.distribution, version=source.version) if source else None,
             parameters=schema,
             defaults={name: value["default"] for name, value in properties.items() if "default" in value},
         )
+
+
+class StrategyPageOut(PageOut[StrategyOut]):
+    """All strategies, and the plug-ins that are installed but cannot be run."""
+
+    refused: list[RefusedPluginOut]

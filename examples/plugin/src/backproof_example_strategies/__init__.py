@@ -1,0 +1,1 @@
+"""Strategies for backproof; the entry points in pyproject.toml say which there are."""
