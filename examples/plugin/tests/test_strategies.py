@@ -11,8 +11,8 @@ import backproof
 KINDS = (IbsReversion, RankWeighted, HighWaterExit)
 
 
-def frame(closes, symbols=("A",), spread=0.01):
-    """Daily prices: [symbols, days] closes, each day's open, high and low around them."""
+def frame(closes, symbols=("A",), above=0.01, below=0.01):
+    """Daily prices: [symbols, days] closes, each day's high and low so far above and below them, as fractions."""
     closes = np.atleast_2d(np.asarray(closes, dtype=float))
     days = np.datetime64("2020-01-01") + np.arange(2 * closes.shape[1])
     days = days[np.is_busday(days)][: closes.shape[1]]
@@ -20,15 +20,17 @@ def frame(closes, symbols=("A",), spread=0.01):
         "symbol": np.repeat(symbols, closes.shape[1]).tolist(),
         "date": np.tile(days, len(symbols)),
         "open": closes.ravel(),
-        "high": closes.ravel() * (1 + spread),
-        "low": closes.ravel() * (1 - spread),
+        "high": (closes * (1 + above)).ravel(),
+        "low": (closes * (1 - below)).ravel(),
         "close": closes.ravel(),
     }
 
 
 def random_bars(days=600, symbols=("A", "B", "C"), seed=1):
-    steps = np.random.default_rng(seed).normal(0.0005, 0.02, (len(symbols), days))
-    return backproof.Bars.from_frame(frame(50.0 * np.exp(np.cumsum(steps, axis=1)), symbols))
+    rng = np.random.default_rng(seed)
+    closes = 50.0 * np.exp(np.cumsum(rng.normal(0.0005, 0.02, (len(symbols), days)), axis=1))
+    above, below = rng.uniform(0.0, 0.02, (2, *closes.shape))
+    return backproof.Bars.from_frame(frame(closes, symbols, above, below))
 
 
 def config(**more):

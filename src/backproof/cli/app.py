@@ -2,6 +2,7 @@
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -181,6 +182,30 @@ def probe(
     from backproof.cli.probing import probe_file
 
     raise typer.Exit(probe_file(_settings(data_dir, None), file, seed, as_json))
+
+
+class Form(StrEnum):
+    """How a new strategy decides."""
+
+    SIGNALS = "signals"
+    WEIGHTS = "weights"
+    EVENTS = "events"
+
+
+@app.command("new-strategy")
+def new_strategy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The `strategy_type`, such as gap_fade.")],
+    form: Annotated[
+        Form, typer.Option(help="How it decides: by signals, target weights, or bar by bar.")
+    ] = Form.SIGNALS,
+    directory: Annotated[
+        Path | None, typer.Option("--dir", metavar="DIR", help="Where to write it; by default ./NAME-strategy.")
+    ] = None,
+) -> None:
+    """Write a package with a strategy of your own and its test."""
+    from backproof.cli.newstrategy import new_strategy as write
+
+    write(name, form.value, directory)
 
 
 @app.command()
