@@ -41,7 +41,8 @@ def _twins() -> dict[int, tuple[Function, Function]]:
     finally:
         sys.modules.update(originals)
         for name, module in originals.items():
-            setattr(backproof.engine, name.rpartition(".")[2], module)
+            package, _, short = name.rpartition(".")
+            setattr(sys.modules[package], short, module)
     return {
         id(function): (function, getattr(twins[name], kernel))
         for name, module in originals.items()

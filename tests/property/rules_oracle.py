@@ -4,17 +4,13 @@ None is undefined. The functions are those of `plain_functions`; nothing of the 
 """
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+
+from plain_functions import PLAIN
 
 from backproof.engine.rules.functions import FUNCTIONS
 from backproof.engine.rules.tree import Call, Chain, Comparison, Lag, Name, Negative, Node, Not, Number, walk
-
-sys.path.append(str(Path(__file__).parents[1] / "unit" / "rules"))
-
-from plain_functions import PLAIN  # noqa: E402
 
 Own = dict[str, list[float]]
 """Columns over a symbol's own bars, and "at": the calendar bar of each."""

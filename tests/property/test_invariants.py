@@ -22,6 +22,7 @@ from backproof.engine.simulation import Simulation
 from backproof.errors import BackproofError
 
 FloatArray = npt.NDArray[np.float64]
+COMPILED_ADVANCE = kernel.advance
 
 
 def simulated(world: World) -> Result:
@@ -284,14 +285,11 @@ def test_the_interpreted_twin_gives_the_same_bits(world: World) -> None:
     compiled = simulated(world)
     trades = compiled.trades
     with interpreted_engine():
-        assert simulation.advance is twin_of(kernel_advance)
+        assert simulation.advance is twin_of(COMPILED_ADVANCE)
         twin = simulated(world)
         assert twin.trades.tobytes() == trades.tobytes()  # made inside, by the interpreted `round_trips`
-    assert simulation.advance is kernel_advance
+    assert simulation.advance is COMPILED_ADVANCE
     assert same_bits(compiled, twin)
-
-
-kernel_advance = kernel.advance
 
 
 def test_the_twin_of_every_kernel_is_plain_python_and_calls_only_twins() -> None:

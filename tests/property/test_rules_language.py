@@ -19,7 +19,7 @@ from backproof.engine.rules.program import Builder, Program
 from backproof.engine.rules.rulebook import rulebook
 from backproof.engine.rules.tree import Node, printed
 
-slow = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=4000)
+slow = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=100)
 seeds = st.integers(0, 2**32 - 1)
 trees = st.one_of(conditions(3).map(lambda tree: (True, tree)), numbers(3).map(lambda tree: (False, tree)))
 
@@ -96,7 +96,10 @@ def test_a_number_is_what_the_plain_evaluator_says(tree: Node, seed: int) -> Non
             if exact(tree, VALUES):
                 assert (math.isnan(found[n, at]) and number is None) or found[n, at] == number, (printed(tree), n, i)
             elif number is None or math.isnan(found[n, at]):
-                assert number is None and math.isnan(found[n, at]) or near_the_edge(tree), (printed(tree), n, i)
+                assert (number is None and math.isnan(found[n, at])) or near_the_edge(tree), (printed(tree), n, i)
+            else:
+                close = math.isclose(found[n, at], number, rel_tol=1e-6, abs_tol=1e-4)
+                assert close or near_the_edge(tree), (printed(tree), n, i, found[n, at], number)
 
 
 def near_the_edge(tree: Node) -> bool:

@@ -37,7 +37,7 @@ pythonpath = ["src"]
 README = """\
 # $distribution
 
-The strategy `$name` for [backproof](https://pypi.org/project/backproof/).
+The strategy `$name` for backproof.
 
 ```sh
 python -m pytest                 # its tests, the look-ahead probe among them
@@ -125,22 +125,19 @@ EVENTS = """\
 
 IMPORTS = {
     "signals": """\
-from pydantic import Field
-
 from backproof import Parameters, SignalStrategy
 from backproof.engine import indicators as indicator
 from backproof.engine.decisions import mask
-from backproof.engine.layout import ENTER_LONG, EXIT_LONG""",
+from backproof.engine.layout import ENTER_LONG, EXIT_LONG
+from pydantic import Field""",
     "weights": """\
-from pydantic import Field
-
 from backproof import Parameters, Weights, WeightStrategy
 from backproof.engine import indicators as indicator
-from backproof.engine.calendar import period_ends""",
+from backproof.engine.calendar import period_ends
+from pydantic import Field""",
     "events": """\
-from pydantic import Field
-
-from backproof import EventStrategy, Parameters""",
+from backproof import EventStrategy, Parameters
+from pydantic import Field""",
 }
 BODIES = {"signals": SIGNALS, "weights": WEIGHTS, "events": EVENTS}
 BASES = {"signals": "SignalStrategy", "weights": "WeightStrategy", "events": "EventStrategy"}
@@ -148,10 +145,10 @@ BASES = {"signals": "SignalStrategy", "weights": "WeightStrategy", "events": "Ev
 TEST = '''\
 """Tests of $name: run them with `python -m pytest`."""
 
-import numpy as np
-from $package import $kind
-
 import backproof
+import numpy as np
+
+from $package import $kind
 
 CONFIG = {"name": "test", "strategy_type": "$name", "symbols": ["A", "B"]}
 

@@ -158,6 +158,7 @@ class Risk(Section):
         """The names of the levels that are set."""
         return tuple(name for name in ("stop_loss", "take_profit", "trailing_stop") if getattr(self, name) is not None)
 
+
 class BacktestConfig(Section):
     """One backtest, completely described. What is left out has the simulation contract's default."""
 

@@ -11,9 +11,10 @@ from backproof.engine import layout as l
 from backproof.engine.arrays import Actions, FloatArray, IntArray, Market
 from backproof.engine.bars import Bars, Memory, Panel, RunBars
 from backproof.engine.calendar import last_of_each
+from backproof.engine.decisions import Signals
 from backproof.engine.rows import ROW_SIZE, WORK_ROWS, simulate_rows
 from backproof.engine.setup import Rules, market_of, run_of
-from backproof.engine.strategies import SignalStrategy
+from backproof.engine.strategies import Strategy
 from backproof.errors import BackproofError, StrategyError
 
 _MEMORY = 256_000_000  # bytes of indicators kept at a time
@@ -93,7 +94,7 @@ class Job(NamedTuple):
     """One strategy with its settings; rows: where its numbers go, one for each group of the world."""
 
     rows: list[int]
-    strategy: SignalStrategy
+    strategy: Strategy
     rules: Rules
     capital: float
     risk_free: float
@@ -151,15 +152,18 @@ def run_block(world: World, jobs: list[Job], rows: FloatArray, room: Room) -> No
     rows[[row for job in jobs for row in job.rows]] = out
 
 
-def _decide(strategy: SignalStrategy, run: RunBars) -> MaskArray:
+def _decide(strategy: Strategy, run: RunBars) -> MaskArray:
     name, shape = strategy.name, (len(run.symbols), run.stop)
     try:
-        mask = strategy.signals(run, strategy.indicators(run))
+        given = strategy.signals(run, strategy.indicators(run))  # type: ignore[attr-defined]
     except BackproofError:
         raise
     except Exception as error:
         message = f"{name} failed with {strategy.p!r}: {type(error).__name__}: {error}"
         raise StrategyError(message, strategy=name) from error
+    if isinstance(given, Signals) and given.levels is not None:
+        raise StrategyError(f"{name}: signals with prices need a class that says `waits = True`", strategy=name)
+    mask: MaskArray = given.mask if isinstance(given, Signals) else given
     if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8 or mask.shape != shape:
         raise StrategyError(f"{name}: signals must be uint8 {list(shape)} (symbols, bars)")
     return mask

@@ -4,11 +4,12 @@ import difflib
 import itertools
 import math
 import operator
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from backproof.engine.metrics import headline_columns, period_rate, periods_per_
 from backproof.engine.rows import ROW_LAST, ROW_SIZE
 from backproof.engine.setup import Rules, rules_of
 from backproof.engine.simulation import simulate
-from backproof.engine.strategies import SignalStrategy, Strategy, check_config, find_strategy
+from backproof.engine.strategies import Strategy, check_config, find_strategy
 from backproof.errors import DataError, FieldError, InvalidInput
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 10_000_000
 _PARAMETERS = "parameters."
+_NAMED = "values"  # parameter of strategies whose rules have named numbers
+_WORD = re.compile(r"[a-z][a-z0-9_]*")
 _SECTIONS = ("execution", "costs", "risk")
 _SETTINGS = ("initial_capital", "risk_free_rate", "periods_per_year", "start_date", "end_date")
 Column = npt.NDArray[Any]
@@ -98,8 +101,8 @@ def simulate_grid(
 
     config:  as for `simulate`; what `grid` names need not be in it
     grid:    values by name: a parameter of the strategy ("fast"), a setting by its path ("risk.stop_loss",
-             "costs.slippage_bps", "initial_capital"), or "symbol", which runs each symbol alone. A parameter called
-             like a metric (exposure) has the column "parameters.exposure"
+             "costs.slippage_bps", "initial_capital"), a named value of rules ("values.fast"), or "symbol", which runs
+             each symbol alone. A parameter called like a metric (exposure) has the column "parameters.exposure"
     threads: runs are simulated without the GIL; more threads give the same table sooner
     invalid: what to do with combinations that are none (fast above slow): raise InvalidInput, or leave them out
 
@@ -163,12 +166,17 @@ class _Plan:
         names = tuple(self._values)
         self._check_names(names)
         fields = self._strategy.Params.model_fields
-        self._params_at = [i for i, name in enumerate(names) if name.removeprefix(_PARAMETERS) in fields]
+        self._params_at = [
+            i
+            for i, name in enumerate(names)
+            if name.removeprefix(_PARAMETERS) in fields or (_named_value(name) is not None and _NAMED in fields)
+        ]
         self._settings_at = [i for i, name in enumerate(names) if i not in self._params_at and name != "symbol"]
         self._names = names
         self._params_key, self._settings_key = _picker(self._params_at), _picker(self._settings_at)
         self._params: dict[Any, BaseModel | InvalidInput] = {}
         self._variants: dict[Any, _Variant | InvalidInput] = {}
+        self._fits: dict[int, bool] = {}  # by the identity of parameters, which live as long as the plan
         self._rows = self._checked(skip)
 
     def _find_strategy(self) -> type[Strategy]:
@@ -191,6 +199,9 @@ class _Plan:
                 for name in type(BacktestConfig.model_fields[section].default).model_fields
             ),
         }
+        if _NAMED in self._strategy.Params.model_fields:  # any word of a rule may be a number that is varied
+            words = _words(self._given.get("parameters"))
+            known |= {f"{prefix}{_NAMED}.{word}" for word in words for prefix in ("", _PARAMETERS)}
         errors = []
         for name in names:
             if name not in known and not name.startswith("execution.sizing."):
@@ -244,8 +255,10 @@ class _Plan:
         found = self._params.get(key)
         if found is None:
             given: dict[str, Any] = self._given.get("parameters") or {}
-            varied = {self._names[i].removeprefix(_PARAMETERS): combination[i] for i in self._params_at}
-            document = {**self._given, "parameters": {**given, **varied}}
+            parameters = {**given}
+            for i in self._params_at:
+                _put(parameters, self._names[i].removeprefix(_PARAMETERS).split("."), combination[i])
+            document = {**self._given, "parameters": parameters}
             found = self._params[key] = self._strategy_params(document)
         return found
 
@@ -349,21 +362,30 @@ class _Plan:
 
     def _grouped(self) -> tuple[list[tuple[World, list[Job]]], list[int]]:
         """Rows that share bars, and rows that must run by themselves."""
-        first = self._strategy(self._rows[0].params)
-        if not isinstance(first, SignalStrategy) or (self._alone and not first.independent):
-            return [], list(range(len(self._rows)))
         regular = self._regular_symbols() if self._alone else ()
+        singles: list[int] = []
         worlds: dict[tuple[Any, ...], tuple[World, list[Job]]] = {}
         together: dict[tuple[int, int], list[int]] = {}  # rows that differ in the symbol only
         for number, row in enumerate(self._rows):
-            if row.symbol in regular:
+            if not self._fits_blocks(row.params):
+                singles.append(number)
+            elif row.symbol in regular:
                 together.setdefault((id(row.params), id(row.variant)), []).append(number)
             else:
                 symbols = row.variant.config.symbols if row.symbol is None else (row.symbol,)
                 self._add(worlds, symbols, [number])
         for numbers in together.values():
             self._add(worlds, tuple(str(self._rows[number].symbol) for number in numbers), numbers)
-        return list(worlds.values()), []
+        return list(worlds.values()), singles
+
+    def _fits_blocks(self, params: BaseModel) -> bool:
+        """With these parameters it gives signals at the market, and if symbols run alone, each by itself."""
+        fits = self._fits.get(id(params))
+        if fits is None:
+            strategy = self._strategy(params)
+            fits = strategy.form == "signals" and not strategy.waits and (strategy.independent or not self._alone)
+            self._fits[id(params)] = fits
+        return fits
 
     def _add(
         self, worlds: dict[tuple[Any, ...], tuple[World, list[Job]]], symbols: tuple[str, ...], numbers: list[int]
@@ -375,8 +397,14 @@ class _Plan:
         if key not in worlds:
             config = variant.config.model_copy(update={"symbols": symbols})
             worlds[key] = (World.of(config, self._bars, apart=apart), [])
-        strategy = cast(SignalStrategy, self._strategy(row.params))
-        job = Job(numbers, strategy, variant.rules, variant.config.initial_capital, variant.risk_free, variant.periods)
+        job = Job(
+            numbers,
+            self._strategy(row.params),
+            variant.rules,
+            variant.config.initial_capital,
+            variant.risk_free,
+            variant.periods,
+        )
         worlds[key][1].append(job)
 
     def _regular_symbols(self) -> frozenset[str]:
@@ -389,6 +417,21 @@ class _Plan:
 def _picker(places: list[int]) -> Callable[[tuple[Any, ...]], Any]:
     """Picks what stands at some places of a combination, as something to look up by."""
     return operator.itemgetter(*places) if places else lambda _: None
+
+
+def _named_value(name: str) -> str | None:
+    """The number that `values.NAME` varies."""
+    section, _, value = name.removeprefix(_PARAMETERS).partition(".")
+    return value if section == _NAMED and value else None
+
+
+def _words(given: Any) -> set[str]:
+    """Everything in parameters that could be a name."""
+    if isinstance(given, str):
+        return set(_WORD.findall(given))
+    if isinstance(given, Mapping):
+        return set().union(*({str(name), *_words(value)} for name, value in given.items()))
+    return set()
 
 
 def _listed(name: str, values: Any) -> list[Any]:

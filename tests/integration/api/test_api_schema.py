@@ -25,6 +25,7 @@ from backproof.web.app import create_app
 SEED = 20_260_101
 CASES = 5_000
 ENDING = ("cancel_backtest", "delete_backtest")
+HEAVY = ("probe_strategy",)  # each that is right starts a process that computes for a second
 DEMO: Json = {
     "name": "SMA on Apple",
     "strategy_type": "sma_crossover",
@@ -44,8 +45,15 @@ class Outcome:
 
 
 def explore(
-    server: ThreadServer, document: Json, outcome: Outcome, ids: list[str], ending: bool, examples: int
+    server: ThreadServer,
+    document: Json,
+    outcome: Outcome,
+    ids: list[str],
+    examples: int,
+    only: tuple[str, ...] = (),
+    phases: Json | None = None,
 ) -> None:
+    """Of some operations, or of all that are neither `ENDING` nor `HEAVY`."""
     config = SchemathesisConfig.from_dict(
         {
             "seed": SEED,
@@ -60,11 +68,11 @@ def explore(
                 "not_a_server_error": {"expected-statuses": ["2xx", "4xx"]},
                 "negative_data_rejection": {"expected-statuses": ["400", "404", "405", "409", "413", "415", "422"]},
             },
-            "phases": {"stateful": {"enabled": ending, "generation": {"max-examples": 25}}},
+            "phases": {"stateful": {"enabled": False}, **(phases or {})},
         }
     )
     schema = schemathesis.openapi.from_dict(document, config=config)
-    chosen = schema.include(operation_id=list(ENDING)) if ending else schema.exclude(operation_id=list(ENDING))
+    chosen = schema.include(operation_id=list(only)) if only else schema.exclude(operation_id=[*ENDING, *HEAVY])
     for event in schemathesis.engine.from_schema(chosen).execute():
         if isinstance(event, NonFatalError):
             outcome.faults[event.label, "error"] = repr(event.value)
@@ -114,9 +122,11 @@ def outcome(kernels: None, shared_redis: Redis, tmp_path_factory: pytest.TempPat
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with ThreadServer(app) as server:
         ids = server.run(prepare(app.state.services))
-        explore(server, app.openapi(), outcome, ids, ending=False, examples=260)
+        explore(server, app.openapi(), outcome, ids, examples=260)
+        explore(server, app.openapi(), outcome, ids, examples=40, only=HEAVY, phases={"coverage": {"enabled": False}})
         waiting = [server.run(app.state.services.orchestrator.submit(DEMO, "local")).id for _ in range(50)]
-        explore(server, app.openapi(), outcome, waiting, ending=True, examples=100)
+        stateful = {"stateful": {"enabled": True, "generation": {"max-examples": 25}}}
+        explore(server, app.openapi(), outcome, waiting, examples=100, only=ENDING, phases=stateful)
     structlog.reset_defaults()
     return outcome
 

@@ -18,7 +18,13 @@ def prices(seed: int, count: int = 90) -> dict[str, list[float]]:
     if seed % 3 == 0:
         high[30:45] = low[30:45] = close[30]
     volume = rng.integers(1, 1000, count).astype(float)
-    return {"open": close.tolist(), "high": high.tolist(), "low": low.tolist(), "close": close.tolist(), "volume": volume.tolist()}
+    return {
+        "open": close.tolist(),
+        "high": high.tolist(),
+        "low": low.tolist(),
+        "close": close.tolist(),
+        "volume": volume.tolist(),
+    }
 
 
 def computed(function: Function, given: dict[str, list[float]], setting: tuple[float, ...]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,3 +179,67 @@ async def test_the_service_computes_what_the_library_computes(
     assert (await services.results.equity(done)).equity == result.equity.tolist()
     assert done.metrics == result.metrics
     assert done.fingerprint == result.fingerprint()
+
+
+class Forever:
+    """Stands in for what a strategy does in its thread; `let_go` ends it after the test."""
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+
+    def __call__(self, *_: Any) -> None:
+        self.let_go.wait(30)
+
+
+async def ended_by_a_limit(
+    services: ServiceFactory, demo_config: dict[str, object], monkeypatch: pytest.MonkeyPatch, **changes: Any
+) -> tuple[Backtest, list[str]]:
+    """A run whose strategy does not come back, and what the runner ended its process for."""
+    from backproof.engine.simulation import Simulation
+
+    forever, ended = Forever(), []
+    monkeypatch.setattr(Simulation, "prepare", forever)
+    run = await services.orchestrator.submit(demo_config, OWNER)
+    runner = services.runner(ended.append)
+    for name, value in changes.items():
+        setattr(runner, name, value)
+    work = asyncio.create_task(runner.run_waiting())
+    if "cancel" in demo_config["tags"]:  # type: ignore[operator]
+        await until(services, run.id, lambda r: r.progress.stage == "indicators")
+        await services.orchestrator.cancel(run.id, OWNER)
+    await work
+    forever.let_go.set()
+    return await services.orchestrator.get(run.id, OWNER), ended
+
+
+async def test_a_strategy_that_does_not_come_back_is_ended_at_the_deadline(
+    services: ServiceFactory, demo_config: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "DEADLINE_GRACE", 0.2)
+    done, ended = await ended_by_a_limit(services, demo_config, monkeypatch, _max_seconds=0.3)
+    assert done.error is not None
+    assert (done.status, done.error.code, done.error.stage) == (Status.FAILED, "deadline_exceeded", "indicators")
+    assert ended == ["the strategy did not stop at the run's deadline"]
+
+
+async def test_a_strategy_that_does_not_come_back_can_be_cancelled(
+    services: ServiceFactory, demo_config: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "CANCEL_GRACE", 0.2)
+    done, ended = await ended_by_a_limit(services, {**demo_config, "tags": ["cancel"]}, monkeypatch)
+    assert (done.status, done.partial, done.result) == (Status.CANCELLED, True, None)
+    assert ended == ["the strategy did not stop when the run was cancelled"]
+
+
+async def test_a_run_that_takes_too_much_memory_is_ended(
+    services: ServiceFactory, demo_config: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from backproof.services.backtests.limits import MemoryLimit
+
+    limit = MemoryLimit(256, 1, enforce=False)
+    limit.bytes = 1
+    done, ended = await ended_by_a_limit(services, demo_config, monkeypatch, _memory=limit)
+    assert done.error is not None
+    assert (done.status, done.error.code) == (Status.FAILED, "out_of_memory")
+    assert "MAX_BACKTEST_MEMORY_MB" in done.error.message
+    assert ended == ["a run needed more memory than it may have"]

@@ -67,7 +67,8 @@ class Report:
 
 def check(parameters: Mapping[str, Any], direction: str = "long_only") -> Report:
     """Everything that is wrong with the parameters of `rules`, or what they come to."""
-    from backproof.engine.strategies.rules import Rules, RulesParams
+    from backproof.engine.strategies.rules import Rules
+    from backproof.engine.strategies.rules_params import RulesParams
 
     try:
         params = RulesParams.model_validate(dict(parameters))
@@ -167,16 +168,14 @@ def completions() -> list[Completion]:
     """Every word of the language: prices, keywords, functions."""
     found = [Completion(name, "price", name, name, means) for name, means in FIELDS.items()]
     found.append(Completion(HELD, "position", HELD, HELD, HELD_MEANS))
-    for name, means in KEYWORDS.items():
-        found.append(Completion(name, "keyword", name, f"{name} ", means))
-    for function in FUNCTIONS.values():
-        found.append(
-            Completion(
-                *(function.name, "function", function.signature),
-                insert=f"{function.name}($)" if function.parameters else f"{function.name}()",
-                description=function.means,
-                group=function.group,
-                parameters=tuple((one.name, one.means) for one in function.parameters),
-            )
+    found += [Completion(name, "keyword", name, f"{name} ", means) for name, means in KEYWORDS.items()]
+    return found + [
+        Completion(
+            *(function.name, "function", function.signature),
+            insert=f"{function.name}($)" if function.parameters else f"{function.name}()",
+            description=function.means,
+            group=function.group,
+            parameters=tuple((one.name, one.means) for one in function.parameters),
         )
-    return found
+        for function in FUNCTIONS.values()
+    ]

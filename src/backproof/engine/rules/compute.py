@@ -13,6 +13,8 @@ from backproof.engine.arrays import FloatArray
 
 Line = Callable[..., FloatArray]
 
+_MEAN = talib.MA_Type.SMA  # type: ignore[attr-defined]
+
 
 def _extreme(extreme: Line) -> Line:
     """TA-Lib knows no extreme of one value."""
@@ -20,7 +22,7 @@ def _extreme(extreme: Line) -> Line:
 
 
 def _stochastic(which: int) -> Line:
-    return lambda high, low, close, n, smooth, d=1: talib.STOCH(high, low, close, n, smooth, 0, d, 0)[which]
+    return lambda high, low, close, n, smooth, d=1: talib.STOCH(high, low, close, n, smooth, _MEAN, d, _MEAN)[which]
 
 
 LINES: dict[str, Line] = {
@@ -61,13 +63,17 @@ FAMILIES: dict[str, tuple[Callable[..., Any], int]] = {
 """What gives several lines at once, and how many."""
 
 MEMBERS = {
-    "macd": ("macd", 0), "macd_signal": ("macd", 1), "macd_hist": ("macd", 2),
-    "bb_upper": ("bands", 0), "bb_lower": ("bands", 2),
-    "aroon_down": ("aroon", 0), "aroon_up": ("aroon", 1),
+    "macd": ("macd", 0),
+    "macd_signal": ("macd", 1),
+    "macd_hist": ("macd", 2),
+    "bb_upper": ("bands", 0),
+    "bb_lower": ("bands", 2),
+    "aroon_down": ("aroon", 0),
+    "aroon_up": ("aroon", 1),
 }
 """Functions that are one line of a family."""
 
-# With pandas or polars about, TA-Lib wraps its functions to look for their columns, which costs a third of a short line.
+# With pandas or polars about, TA-Lib wraps its functions to look for their columns: a third of a short line.
 LINES = {name: getattr(line, "__wrapped__", line) for name, line in LINES.items()}
 
 COMPUTED = LINES.keys() | MEMBERS.keys()
@@ -76,7 +82,7 @@ _AT_ONCE = 4_096  # bars ranked at a time
 
 
 def ranks(values: FloatArray, symbols: tuple[str, ...]) -> FloatArray:
-    """Place of each symbol among those with a value, 1 the greatest, ties by symbol. [N, T], NaN where there is none."""
+    """Place of each symbol among those with a value, 1 the greatest, ties by symbol: [N, T], NaN where none."""
     order = np.argsort(np.array(symbols))  # rows in the order of the alphabet: the first of equals comes first
     count, bars = values.shape
     places = np.arange(1.0, count + 1.0)

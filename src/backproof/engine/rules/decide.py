@@ -63,7 +63,7 @@ def _fill(block: Block, found: dict[str, Value], waits: int, mask: MaskArray, le
 
 
 def weights(program: Program, top: int, exposure: float, at: IntArray, bars: RunBars) -> Weights:
-    """exposure / top in each of the `top` greatest ranks among the listed symbols whose entry, if there is one, is true.
+    """exposure / top in each of the `top` greatest ranks among the listed symbols whose entry, if any, is true.
 
     at: calendar bars on which the schedule asks; those before any rank is defined are left out
     """
@@ -111,9 +111,9 @@ class Orders:
     def _while_holding(self, bits: int, long: bool, n: int, ctx: "Context") -> int:
         name, leave, enter = ("exit", EXIT_LONG, ENTER_LONG) if long else ("short_exit", EXIT_SHORT, ENTER_SHORT)
         rule = self._exits.get(name)
-        if rule is not None and not bits & leave:
-            if rule(lambda step: ctx.value(_name(step), n), float(ctx.bars_held(n))):
-                bits |= leave
+        wanted = rule is not None and not bits & leave
+        if wanted and rule and rule(lambda step: ctx.value(_name(step), n), float(ctx.bars_held(n))):
+            bits |= leave
         if bits & leave and bits & enter:  # an entry while holding is ignored, so it does not keep from leaving
             bits = leave if long else bits & ~enter
             if not bits & _ENTRIES:
@@ -125,7 +125,7 @@ def _name(step: int) -> str:
     return f"step {step}"
 
 
-# ---- volume -----------------------------------------------------------------------------------------------------------
+# ---- volume -----------------------------------------------------------------------------------------------------
 
 
 def require_volume(program: Program, bars: RunBars) -> None:

@@ -91,7 +91,8 @@ class Block:
         """A function of each symbol's own values. prices: they are all defined"""
         family, which = MEMBERS.get(step.operation, (None, 0))
         if family is None:
-            return self._lines(LINES[step.operation], 1, step, inputs, prices=prices)[0]
+            alone: FloatArray = self._lines(LINES[step.operation], 1, step, inputs, prices=prices)[0]
+            return alone
         key = (family, step.inputs, step.setting)
         made = self._families.get(key)
         if made is None:
@@ -177,7 +178,7 @@ class Evaluation:
 
     def _gathered(self, i: int, blocks: Iterator[tuple[Block, list[Value]]]) -> Array:
         kind = np.bool_ if self.program.steps[i].is_truth else np.float64
-        result = np.empty((len(self.bars.panel.series), self.bars.stop), dtype=kind)
+        result: Array = np.empty((len(self.bars.panel.series), self.bars.stop), dtype=kind)
         for block, (value,) in blocks:
             result[block.rows] = block.line(value)
         return result
@@ -188,7 +189,9 @@ class Evaluation:
         for i in sorted((*plan.whole, *(() if memory is None else plan.functions))):
             if i not in self._known:
                 key = ("rules", self.program.steps[i].key)
-                self._known[i] = self._made_whole(i) if memory is None else memory.get(key, partial(self._made_whole, i))
+                self._known[i] = (
+                    self._made_whole(i) if memory is None else memory.get(key, partial(self._made_whole, i))
+                )
 
     def _made_whole(self, i: int) -> Array:
         """A rank or a function, when all such that it is made of are known."""
@@ -227,7 +230,7 @@ def _taken(program: Program, i: int) -> Take:
     return lambda block, values: block.function(step, [block.line(values[one]) for one in inputs], prices=prices)
 
 
-def _never(block: Block, values: dict[int, Value]) -> Value:
+def _never(_: Block, __: dict[int, Value]) -> Value:
     raise AssertionError("ranks are made of all symbols at once")
 
 

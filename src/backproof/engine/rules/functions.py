@@ -111,7 +111,7 @@ _ALL = (
     _macd("macd_hist", "the macd less its signal line"),
     Function(
         *("stoch_k", "momentum", (_bars(), _SMOOTH)),
-        "stochastic %K, 0 to 100: where the close stands between the lowest low and the highest high of n bars, smoothed",
+        "stochastic %K, 0 to 100: where the close is between the lowest low and the highest high of n bars, smoothed",
         reads=_HLC,
         lookback=lambda n, smooth: n + smooth - 2,
         cost=lambda n, smooth: 20 + 2 * n,  # noqa: ARG005
@@ -131,11 +131,20 @@ _ALL = (
         cost=lambda n: 30 + 2 * n,
     ),
     # volatility
-    Function("stddev", "volatility", (X, _bars(2)), "population standard deviation of the last n values", lookback=_ago()),
+    Function(
+        "stddev", "volatility", (X, _bars(2)), "population standard deviation of the last n values", lookback=_ago()
+    ),
     Function("bb_upper", "volatility", (X, _bars(2), _WIDTH), "upper Bollinger band", lookback=_ago()),
     Function("bb_middle", "volatility", (X, _bars(2)), "the mean between the Bollinger bands", lookback=_ago()),
     Function("bb_lower", "volatility", (X, _bars(2), _WIDTH), "lower Bollinger band", lookback=_ago()),
-    Function("true_range", "volatility", (), "greatest of high - low and the moves from the last close", _HLC, lookback=lambda: 1),
+    Function(
+        "true_range",
+        "volatility",
+        (),
+        "greatest of high - low and the moves from the last close",
+        _HLC,
+        lookback=lambda: 1,
+    ),
     Function("atr", "volatility", (_bars(),), "Wilder's average true range", reads=_HLC, lookback=_ago(0)),
     Function("natr", "volatility", (_bars(2),), "atr in percent of the close", reads=_HLC, lookback=_ago(0)),
     # trend

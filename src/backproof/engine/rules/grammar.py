@@ -69,9 +69,7 @@ def for_people() -> str:
         if name != "COMPARISON":
             text = text.replace(f" {name} ", f' "{texts[0]}" ').replace(f"({name} ", f'("{texts[0]}" ')
             text = text.replace(f" {name})", f' "{texts[0]}")')
-    lines = []
-    for line in text.replace("?", "").splitlines():
-        lines.append(line.split(" -> ")[0])
+    lines = [line.split(" -> ")[0] for line in text.replace("?", "").splitlines()]
     lines.append("COMPARISON: " + " | ".join(f'"{text}"' for text in TERMINALS["COMPARISON"]))
     lines += [f"NUMBER: /{NUMBER}/", f"NAME: /{NAME}/"]
     return "\n".join(lines)

@@ -62,13 +62,8 @@ class Moments:
 
     def _at_place(self, values: FloatArray, ago: int) -> FloatArray:
         place, known = self._place(ago)
-        if place.ndim == 1:
-            found = values[:, place]
-        else:
-            found = np.take_along_axis(values, place, axis=1)
-        if not known.all():
-            found = np.where(known, found, np.nan)
-        return found
+        found = values[:, place] if place.ndim == 1 else np.take_along_axis(values, place, axis=1)
+        return found if known.all() else np.where(known, found, np.nan)
 
     def _place(self, ago: int) -> tuple[IntArray, npt.NDArray[np.bool_]]:
         """Calendar bars to look at, [R] when they are the same for all symbols, else [N, R]; and where there is one."""

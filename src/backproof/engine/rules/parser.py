@@ -64,10 +64,10 @@ def _parse(text: str) -> Parsed:
         return Parsed(None, (_unexpected(text, error),))
     except NoToken as error:
         return Parsed(None, (_no_token(text, error.at),))
-    return _measured(text, tree)
+    return _measured(tree)
 
 
-def _measured(text: str, tree: Node) -> Parsed:
+def _measured(tree: Node) -> Parsed:
     count, names = 0, set()
     for node, depth in walk(tree):
         if depth > MOST_DEPTH:
@@ -89,7 +89,7 @@ def _parser() -> "Lark":
     return make_parser()
 
 
-# ---- what is wrong ----------------------------------------------------------------------------------------------------
+# ---- what is wrong ----------------------------------------------------------------------------------------------
 
 _INSTEAD = {
     "=": ("equality is written ==", "=="),
@@ -103,8 +103,26 @@ _INSTEAD = {
 _LOOK_ALIKES = {
     **dict(zip("аеорсухіјѕһԁԛԝ", "aeopcyxijshdqw", strict=True)),
     **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧοα", "ABEZHIKMNOPTYXoa", strict=True)),
-    "≤": "<=", "≥": ">=", "≠": "!=", "−": "-", "–": "-", "—": "-", "×": "*", "÷": "/", "∧": "and", "∨": "or",
-    "¬": "not", "∙": "*", "·": "*", "‹": "<", "›": ">", "⁄": "/", "∕": "/", "،": ",", "٫": ".", "⟨": "<",
+    "≤": "<=",
+    "≥": ">=",
+    "≠": "!=",
+    "−": "-",
+    "–": "-",
+    "—": "-",
+    "×": "*",
+    "÷": "/",
+    "∧": "and",
+    "∨": "or",
+    "¬": "not",
+    "∙": "*",
+    "·": "*",
+    "‹": "<",
+    "›": ">",
+    "⁄": "/",
+    "∕": "/",
+    "،": ",",
+    "٫": ".",
+    "⟨": "<",
 }
 
 

@@ -55,6 +55,8 @@ class Strategy(ABC):
     rule:      exactly what it decides, a line of the contract
     source:    who described it first or best: author, title, year
     long_only: it never decides a short position, so `direction: short_only` is an error
+    independent: what it decides for a symbol never depends on other symbols, so that a grid may run many at once
+    waits:     its signals come with prices that entries wait for (`Signals.levels`)
     p:         the parsed parameters of this run
     """
 
@@ -68,6 +70,8 @@ class Strategy(ABC):
     rule: ClassVar[str] = ""
     source: ClassVar[str] = ""
     long_only: ClassVar[bool] = False
+    independent: ClassVar[bool] = False
+    waits: ClassVar[bool] = False
     Params: ClassVar[type[Parameters]]
     p: Any
 
@@ -89,13 +93,9 @@ class Strategy(ABC):
 
 
 class SignalStrategy(Strategy):
-    """Decides per symbol when to be in and when to be out.
-
-    independent: what it decides for a symbol never depends on other symbols, so that a grid may run many at once
-    """
+    """Decides per symbol when to be in and when to be out."""
 
     form: Form = "signals"
-    independent: ClassVar[bool] = False
 
     @abstractmethod
     def signals(self, bars: "RunBars", indicators: "Indicators") -> "SignalMask":

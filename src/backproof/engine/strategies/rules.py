@@ -30,8 +30,8 @@ class Rules(Strategy):
     kind: ClassVar[Kind] = "rules"
     summary: ClassVar[str] = "Enters and leaves on conditions written as text, or rotates by a number written as text."
     rule: ClassVar[str] = (
-        "entry, exit, short_entry and short_exit are conditions at the close, undefined counts as no; entry_order: entries "
-        "wait for price at a limit or stop; or on schedule, among the listed symbols whose entry (if given) is true: "
+        "entry, exit, short_entry, short_exit: conditions at the close, undefined counts as no; entry_order: entries "
+        "wait for its price, a limit or stop; or on schedule, among the listed symbols whose entry (if given) is true: "
         "exposure / top in each of the top by rank (ties by symbol), the rest cash"
     )
     Params: ClassVar[type[Parameters]] = RulesParams
@@ -43,11 +43,9 @@ class Rules(Strategy):
         self._program = book.program
         self.form: Form = "weights" if self.p.rank is not None else "events" if book.held else "signals"
         self._waits = 0 if self.p.entry_order is None else _waiting(self.p.entry_order)
-
-    @property
-    def independent(self) -> bool:
-        """What is decided for a symbol never depends on other symbols."""
-        return self.form == "signals" and "rank" not in self._program.functions
+        # of a built-in these are the class's own; here they depend on the rules
+        self.waits = self._waits != 0  # type: ignore[misc]
+        self.independent = "rank" not in self._program.functions  # type: ignore[misc]
 
     @classmethod
     def refusals(cls, config: "BacktestConfig", params: Any) -> list[FieldError]:

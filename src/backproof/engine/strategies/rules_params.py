@@ -107,7 +107,7 @@ class RulesParams(Parameters):
     @model_validator(mode="wrap")
     @classmethod
     def _everything_at_once(cls, given: Any, make: ModelWrapValidatorHandler["RulesParams"]) -> "RulesParams":
-        """What is wrong with the fields and with the texts in one answer. Right ones are remembered: they never change."""
+        """All that is wrong with the fields and with the texts. What is right is remembered, as it never changes."""
         key = _key(given)
         known = _KNOWN.get(key)
         if known is not None:
@@ -139,9 +139,11 @@ class RulesParams(Parameters):
             if not given & {"entry", "short_entry"}:
                 found.append((("entry",), "no_rules", "there is nothing to do: give an entry, a short_entry or a rank"))
             fields = type(self).model_fields
-            for name in _OF_RANKS:
-                if getattr(self, name) != fields[name].default:
-                    found.append(((name,), "needs_rank", f"{name} is part of a rotation: it needs a rank"))
+            found += [
+                ((name,), "needs_rank", f"{name} is part of a rotation: it needs a rank")
+                for name in _OF_RANKS
+                if getattr(self, name) != fields[name].default
+            ]
             for name, entry in (("exit", "entry"), ("short_exit", "short_entry")):
                 if name in given and entry not in given and given & {"entry", "short_entry"}:
                     found.append(((name,), "needs_entry", f"there is no {entry} whose position it could end"))
@@ -245,7 +247,7 @@ def _is_value(value: object) -> bool:
 
 
 def _detail(place: Place, code: str, message: str, given: Any, **more: Any) -> InitErrorDetails:
-    error = PydanticCustomError(code, "{message}", {"message": message, **more})  # type: ignore[arg-type]
+    error = PydanticCustomError(code, "{message}", {"message": message, **more})
     return InitErrorDetails(type=error, loc=place, input=given)
 
 

@@ -1,7 +1,6 @@
 """Plug-ins in a whole local stack: good ones run, hostile ones end their own run only, and the service goes on."""
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -428,18 +427,3 @@ def test_the_stack_stops_although_a_strategy_runs_for_ever(site: Path, tmp_path:
         family = stack.family()
         assert stack.stop(seconds=20.0) == 0
         assert not [pid for pid in family if alive(pid)]
-
-
-def test_a_package_installed_by_pip_is_found(tmp_path: Path, cli: Any) -> None:
-    """As users do it; skipped where no package can be built (no network, no build backend)."""
-    project = Path(__file__).parents[2] / "examples" / "plugin"
-    target = tmp_path / "target"
-    command = (sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--target", str(target), str(project))
-    installed = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
-    if installed.returncode:
-        pytest.skip(f"pip cannot build here: {installed.stderr.strip().splitlines()[-1:]}")
-    listed = cli(
-        "strategies", "--json", data_dir=tmp_path / "data", more={"PYTHONPATH": f"{target}:{':'.join(sys.path)}"}
-    )
-    names = {item["name"] for item in json.loads(listed.stdout)["items"] if item["plugin"]}
-    assert len(names) == 3

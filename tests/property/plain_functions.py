@@ -109,7 +109,7 @@ def rsi(x: Given, n: int) -> Line:
             found.append(None)
         else:
             found.append(0.0 if gain + loss < 1e-14 else 100.0 * gain / (gain + loss))
-    return ([None] + found)[: len(x)]
+    return [None, *found][: len(x)]
 
 
 def macd_lines(x: Given, fast: int, slow: int, signal: int) -> tuple[Line, Line, Line]:
@@ -138,7 +138,7 @@ def willr(high: Given, low: Given, close: Given, n: int) -> Line:
 
 
 def cci(high: Given, low: Given, close: Given, n: int) -> Line:
-    typical = [(h + l + c) / 3.0 for h, l, c in zip(high, low, close, strict=True)]
+    typical = [(top + end + c) / 3.0 for top, end, c in zip(high, low, close, strict=True)]
 
     def of(window: Given) -> float:
         average = mean(window)
@@ -291,7 +291,7 @@ def obv(close: Given, volume: Given) -> Line:
 
 
 def mfi(high: Given, low: Given, close: Given, volume: Given, n: int) -> Line:
-    typical = [(h + l + c) / 3.0 for h, l, c in zip(high, low, close, strict=True)]
+    typical = [(top + end + c) / 3.0 for top, end, c in zip(high, low, close, strict=True)]
     flows = [p * v for p, v in zip(typical, volume, strict=True)]
     up = [flows[i] if typical[i] > typical[i - 1] else 0.0 for i in range(1, len(close))]
     down = [flows[i] if typical[i] < typical[i - 1] else 0.0 for i in range(1, len(close))]
