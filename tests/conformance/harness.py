@@ -16,6 +16,7 @@ from backproof.domain.config import parse_config
 from backproof.engine.bars import Bars, RunBars
 from backproof.engine.decisions import Decisions, Signals, Weights
 from backproof.engine.layout import (
+    ADD_ENTRY,
     ENTER_LONG,
     ENTER_SHORT,
     EXIT_LONG,
@@ -68,7 +69,8 @@ def bits_of(wish: str | Mapping[str, Any]) -> int:
     if isinstance(wish, str):
         return BITS[wish]
     kind = {"market": 0, "limit": LIMIT_ENTRY, "stop": STOP_ENTRY}[wish.get("type", "market")]
-    return BITS[wish["signal"]] | kind | (GTC_ENTRY if wish.get("valid") == "gtc" else 0)
+    kind |= GTC_ENTRY if wish.get("valid") == "gtc" else 0
+    return BITS[wish["signal"]] | kind | (ADD_ENTRY if wish.get("add") else 0)
 
 
 def scripted(parameters: Mapping[str, Any]) -> Callable[[RunBars], Decisions]:

@@ -11,11 +11,10 @@ from typing import Any
 import numba.core.dispatcher
 import numpy as np
 
-import backproof.engine
-import backproof.engine.signals
-import backproof.engine.simulation  # with it all kernels of a run, but for the signals, which strategies import late
+from backproof.engine import signals, simulation
 from backproof.engine.compiled import interpreted
 
+NEEDED = (simulation, signals)  # with these all kernels of a run are loaded; strategies import the signals late
 Function = Any  # a compiled kernel, or its source as plain Python
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import reference.engine
 import reference.metrics
+from reference.engine import Record
 from worlds import World, local
 
 YEAR = {"1w": 52.0}  # periods of one; others are the calendar's days
@@ -14,7 +15,7 @@ Fill = dict[str, Any]
 
 
 class Oracle(reference.engine.Engine):  # type: ignore[misc]
-    """The reference, which does not read `maintenance_margin` and keeps income out of its trips' profits.
+    """The reference with margin calls, entries that add to a position, and income in the profits of trips.
 
     The margin call comes after the borrow cost and before the record, the last thing of a bar. The base class takes the
     shorts of the next day's borrow cost before that, so a world has the one or the other.
@@ -33,6 +34,50 @@ class Oracle(reference.engine.Engine):  # type: ignore[misc]
         super().fill(symbol, shares, price, reason, inside, free)
         if first:
             self.held[symbol].average = price
+
+    def decide(self) -> None:
+        super().decide()  # it ignores entries on the side that is held
+        if self.by_weight or self.config["strategy_type"] != "scripted":
+            return
+        for symbol, i in self.own.items():
+            wish = self.given_signal(symbol, i)
+            side = {"enter_long": 1, "enter_short": -1}.get(wish.get("signal", ""), 0)
+            held = self.held[symbol].shares if symbol in self.held else 0.0
+            if wish.get("add") and held * side > 0 and not self.ended(symbol, i):
+                price = float(wish.get("price", 0.0)) * self.series[symbol].to_raw[i]
+                kind, valid = wish.get("type", "market"), wish.get("valid", "bar")
+                self.pending[symbol] = Record(close=False, side=side, type=kind, price=price, valid=valid)
+
+    def given_signal(self, symbol: str, i: int) -> dict[str, Any]:
+        wish = self.strategy.signal(symbol, i, 0, None)
+        return wish if isinstance(wish, dict) else {}
+
+    def trade_signals(self, due: list[str], prices: dict[str, float]) -> None:
+        """As the base class, which fills no entry where a position is held."""
+        for symbol in due:
+            if self.pending[symbol].close and symbol in self.held:
+                self.close(symbol, prices[symbol], "signal")
+        equity, gross = self.worth(prices)
+        power = self.ex["max_leverage"] * equity - gross
+        entries = []  # (inside the bar?, symbol, side, price, exact?)
+        for symbol in due:
+            order = self.pending.pop(symbol)
+            if order.side and order.type == "market":
+                entries.append((False, symbol, order.side, prices[symbol], False))
+            elif order.side and (hit := self.entry_price(symbol, order)):
+                entries.append((hit[1], symbol, order.side, hit[0], order.type == "limit"))
+            elif order.side and order.valid == "gtc":
+                self.pending[symbol] = order
+            elif order.side:
+                self.notices.append(f"{symbol}: {order.type} entry expired")
+        for inside, symbol, side, unslipped, exact in sorted(entries, key=lambda entry: entry[0]):
+            price = self.slipped(unslipped, side, exact)
+            shares = self.entry_size(price, equity, power)
+            if shares <= 0:
+                self.notices.append(f"{symbol}: entry dropped, not enough buying power")
+                continue
+            self.fill(symbol, side * shares, price, "entry", inside)
+            power -= shares * price + self.commission(shares, price)
 
     def corporate_actions(self, symbol: str, i: int) -> float:
         paid: float = super().corporate_actions(symbol, i)

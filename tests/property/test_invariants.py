@@ -418,7 +418,7 @@ def with_levels(world: World, change: Callable[[float], float]) -> World:
     if given is None:
         return world
     changed = {
-        symbol: [{**wish, "price": change(wish["price"])} if isinstance(wish, dict) else wish for wish in wishes]
+        symbol: [{**wish, "price": change(wish["price"])} if "price" in wish else wish for wish in wishes]
         for symbol, wishes in given.items()
     }
     return world.configured(parameters={"signals": changed})
@@ -464,7 +464,10 @@ def with_market_entries(world: World) -> World:
     given = world.config["parameters"].get("signals")
     if given is None:
         return world
-    plain = {s: [w["signal"] if isinstance(w, dict) else w for w in wishes] for s, wishes in given.items()}
+    plain = {
+        symbol: [{"signal": w["signal"], "add": w["add"]} if isinstance(w, dict) else w for w in wishes]
+        for symbol, wishes in given.items()
+    }
     return world.configured(parameters={"signals": plain})
 
 

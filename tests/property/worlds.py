@@ -351,15 +351,18 @@ def _wishes(rng: np.random.Generator, world: World, symbol: str, waiting: bool) 
     wishes: list[Any] = []
     for i in range(count):
         wish = str(rng.choice(["", "", "", "enter_long", "enter_short", "exit"]))
-        if wish.startswith("enter") and waiting and rng.random() < 0.7:
+        if not wish.startswith("enter"):
+            wishes.append(wish)
+            continue
+        entry: dict[str, Any] = {"signal": wish, "add": bool(rng.random() < 0.2)}
+        if waiting and rng.random() < 0.7:
             ahead = min(i + int(rng.integers(1, 4)), count - 1)
             level = prices[str(rng.choice(PRICES))][ahead]  # equality counts
             if rng.random() < 0.4:
                 level = prices["close"][i] * (1.0 + rng.normal(0.0, 0.03))
             kind, valid = str(rng.choice(["limit", "stop"])), str(rng.choice(["bar", "gtc"]))
-            wishes.append({"signal": wish, "type": kind, "price": float(level), "valid": valid})
-        else:
-            wishes.append(wish)
+            entry |= {"type": kind, "price": float(level), "valid": valid}
+        wishes.append(entry)
     return wishes
 
 

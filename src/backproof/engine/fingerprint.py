@@ -51,13 +51,17 @@ def array_hash(*arrays: npt.NDArray[Any]) -> str:
 def code_hash(kind: "type[Strategy]") -> str:
     """SHA-256 of the code that a strategy is written in.
 
-    Of a built-in its file, and the indicators and schedules it uses; of a strategy of another package all files of that
-    package and, if it is a plug-in, the version of its distribution; else of its file.
+    Of a built-in its file, and the indicators and schedules it uses (of `rules` the whole language); of a strategy of
+    another package all files of that package and, if it is a plug-in, the version of its distribution; else of its
+    file.
     """
     digest = hashlib.sha256()
     if kind.__module__.startswith("backproof.engine."):
         used = ("indicators.py", "signals.py", "decisions.py", "calendar.py", "strategies/schedule.py")
-        for path in (Path(inspect.getfile(kind)), *(Path(__file__).parent / name for name in used)):
+        engine = Path(__file__).parent
+        language = sorted((*engine.glob("rules/*.py"), *engine.glob("strategies/rules_*.py")))
+        language = language if kind.name == "rules" else []
+        for path in (Path(inspect.getfile(kind)), *(engine / name for name in used), *language):
             digest.update(path.read_bytes())
         return digest.hexdigest()
     if (source := plugin_source(kind)) is not None:

@@ -16,7 +16,7 @@ from backproof.domain.config import BacktestConfig
 from backproof.engine import probe_data
 from backproof.engine.bars import Bars, RunBars
 from backproof.engine.calendar import period_numbers
-from backproof.engine.probe_answers import Answer, Difference, Subject, Value, changed_lines, lines_apart
+from backproof.engine.probe_answers import Answer, Difference, Recording, Subject, Value, changed_lines, lines_apart
 from backproof.engine.probe_data import PRICE_CHANGES, Change, Futures, shortened
 from backproof.engine.strategies import Strategy
 from backproof.errors import BackproofError, InvalidInput, StrategyError
@@ -30,6 +30,7 @@ _SPREAD_CELLS = 400_000  # bars x symbols of all of them together
 _SPREAD_BY_BAR = 4
 _LAST = (1, 2, 3, 4, 7)  # bars before the run's end
 _ENDS = 3  # runs that end earlier
+_RESUMED = 64  # bars on which a run is resumed, where not on every one
 _HISTORIES = 10  # lengths of history tried, each twice the one before
 _SOME_HISTORY = 16  # where a strategy needs none
 _MUCH_HISTORY = (8, 256)  # times the warm-up, and bars at least: where the run itself has too little before it
@@ -230,11 +231,11 @@ class _Look:
 
     def report(self, cuts: tuple[int, ...]) -> ProbeReport:
         subject = self._subject
+        if not cuts:
+            raise InvalidInput.at("", "too_few_bars", "a probe needs a run with a bar after its first one")
         if not self._comparisons:
-            reason = next(iter(self._failures.values()), "the run is too short")
-            raise StrategyError(
-                f"{subject.config.strategy_type} cannot be probed: {reason}", strategy=subject.config.strategy_type
-            )
+            name, reason = subject.config.strategy_type, next(iter(self._failures.values()))
+            raise StrategyError(f"{name} answers on none of the changed bars: {reason}", strategy=name)
         # a run that ends earlier moves what looks at the end; prices show where it is in the run itself
         first = min(self._found, key=lambda found: (found[0] == "run ends", found[2].bar, found[1]), default=None)
         return ProbeReport(
@@ -425,17 +426,41 @@ def _enough(checks: list[HistoryCheck]) -> int | None:
 def _lost(subject: Subject) -> Finding | None:
     """What it decides otherwise when it is made anew on every bar, or when another run comes between."""
     run = subject.run
-    interrupted = subject.simulation(probe_data.same(run.panel))
+    interrupted = _simulation(subject)
     interrupted.advance(interrupted.total_bars // 2)
-    whole = subject.simulation(probe_data.same(run.panel))
+    whole = _simulation(subject)
     whole.advance(whole.total_bars)
     interrupted.advance(interrupted.total_bars)
-    anew = subject.simulation(probe_data.same(run.panel), forgetful=True)
-    anew.advance(anew.total_bars)
-    for other in (anew, interrupted):
+    for other in (_resumed(subject, whole), interrupted):
+        if isinstance(other, Finding):
+            return other
         if (difference := whole.placed.difference(other.placed, run.first, run.stop)) is not None:
             return _finding(run, "resumed", difference.bar, difference)
     return None
+
+
+def _resumed(subject: Subject, whole: Recording) -> Recording | Finding:
+    """A run whose strategy is made anew on every bar; where that fails, because its indicators prepare it, on some."""
+    run = subject.run
+    anew = _simulation(subject, forgetful=True)
+    try:
+        anew.advance(anew.total_bars)
+        return anew
+    except StrategyError:
+        anew = _simulation(subject)
+    anew.renewed = frozenset(np.linspace(run.first, run.stop - 1, _RESUMED).astype(np.int64).tolist())
+    try:
+        anew.advance(anew.total_bars)
+    except StrategyError as error:
+        bar = run.first + anew.position - 1
+        given = whole.placed.difference(anew.placed, bar, bar + 1)
+        difference = Difference(bar, given.symbol if given else 0, given.given if given else "no order", error.message)
+        return _finding(run, "resumed", bar, difference)
+    return anew
+
+
+def _simulation(subject: Subject, *, forgetful: bool = False) -> Recording:
+    return subject.simulation(probe_data.same(subject.run.panel), forgetful=forgetful)
 
 
 def _plain_fields(report: "ProbeReport | AmnesiaReport") -> dict[str, Any]:

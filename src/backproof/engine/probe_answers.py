@@ -323,9 +323,13 @@ class Orders:
 
 
 class Recording(Simulation):
-    """A simulation that writes the orders of its strategy down."""
+    """A simulation that writes the orders of its strategy down.
+
+    renewed: calendar bars on which the strategy is what it would be in a run that is resumed there
+    """
 
     placed: "Orders"
+    renewed: frozenset[int] = frozenset()
 
     def prepare(self) -> None:
         super().prepare()
@@ -333,6 +337,11 @@ class Recording(Simulation):
             self.placed.lines = self.context._lines
 
     def _look(self, context: Context) -> None:
+        if context.bar in self.renewed:
+            self._forget_all(context)
+            if self._strategy is not None:
+                with failing(self.config):
+                    self._strategy.indicators(self.run)
         super()._look(context)
         if context.placed:
             self.placed.record(context)
@@ -347,6 +356,8 @@ def said(bits: int, level: float = np.nan, size: str = "") -> str:
         words.append(size)
     if bits & l.GTC_ENTRY:
         words.append("until cancelled")
+    if bits & l.ADD_ENTRY:
+        words.append("added")
     return ", ".join(words) or "no signal"
 
 

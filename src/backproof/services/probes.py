@@ -1,7 +1,7 @@
 """ProbeService: the engine's probes of a described backtest, in a process of their own that can be ended.
 
 The web process never loads the engine, a probe must not wait behind hours of backtests, and a strategy that runs for
-ever or eats memory must take nobody with it: so each probe is a child process (docs/decisions/0011).
+ever or eats memory must take nobody with it: so each probe is a child process (docs/decisions/0010).
 """
 
 import asyncio

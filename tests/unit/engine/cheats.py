@@ -452,6 +452,42 @@ class KeepsInItsState(ByOrder):
         act(ctx, ctx.state["bars"])
 
 
+class KeepsOnlyTheLastBar(ByOrder):
+    """Fails where a run is resumed: it looks at what it kept on the bar before."""
+
+    def on_bar(self, ctx: Context) -> None:
+        if ctx.bar > ctx.first and ctx.bars[0].close[-1] > self.last:
+            ctx.buy(0)
+        self.last = ctx.bars[0].close[-1]
+
+
+class KeepsNumbersAsKeys(ByOrder):
+    """JSON has texts as keys: what was kept under 1 comes back under "1"."""
+
+    def on_bar(self, ctx: Context) -> None:
+        ctx.state[1] = ctx.state.get(1, 0) + 1
+        act(ctx, ctx.state[1])
+
+
+class KeepsWhatIsNoJson(ByOrder):
+    def on_bar(self, ctx: Context) -> None:
+        ctx.state["when"] = ctx.date
+
+
+class PreparesItself(ByOrder):
+    """Its indicators leave something on the strategy, as they do again when a run is resumed."""
+
+    def indicators(self, bars: RunBars) -> dict[str, FloatArray]:
+        self.average = rolling(bars.close, 10)
+        return {}
+
+    def on_bar(self, ctx: Context) -> None:
+        if ctx.bars[0].close[-1] > self.average[0, ctx.bar]:
+            ctx.buy(0)
+        else:
+            ctx.close(0)
+
+
 _KEPT: list[int] = []
 
 

@@ -332,6 +332,25 @@ def test_what_is_kept_outside_the_state_is_lost_and_found_out(whole: Bars, kind:
     assert (kept.amnesia.lost, kept.passed) == (None, True)
 
 
+def test_a_resumed_run_that_fails_is_found_out_with_the_reason(whole: Bars) -> None:
+    for kind, reason in (
+        (cheats.KeepsOnlyTheLastBar, "has no attribute 'last'"),
+        (cheats.KeepsWhatIsNoJson, "ctx.state cannot be saved"),
+    ):
+        report = probe_amnesia(config(("A",)), whole, strategy=kind)
+        assert report.verdict == "forgets"
+        assert report.lost is not None
+        assert reason in str(report.lost.changed)
+        assert 0 < report.lost.bar < 30
+    assert probe_amnesia(config(("A",)), whole, strategy=cheats.KeepsNumbersAsKeys).verdict == "forgets"
+
+
+def test_what_indicators_leave_on_the_strategy_is_there_again_in_a_resumed_run(whole: Bars) -> None:
+    report = probe_amnesia(config(("A",)), whole, strategy=cheats.PreparesItself)
+    assert (report.lost, report.verdict != "forgets") == (None, True)
+    assert looked_at(whole, cheats.PreparesItself).verdict == "clean"
+
+
 # --- the changed bars
 
 
