@@ -26,7 +26,7 @@ NICENESS = 10
 def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a strategy prints, hundreds of times, is not the answer
-    sys.stdout = Path(os.devnull).open("w")
+    sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
     request = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_input, args=(sys.stdin.buffer,), daemon=True).start()
     os.nice(NICENESS)
