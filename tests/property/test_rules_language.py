@@ -164,7 +164,5 @@ def test_equal_texts_are_computed_once(condition: Node, number: Node, seed: int)
     builder.add_number("rank", number)
     program = builder.program()
     assert program.outputs["entry"] == program.outputs["again"]
-    keys = [step.key for step in program.steps]
-    assert len(set(keys)) == len(keys)
-    other = program_of(condition, True)
-    assert {step.key for step in other.steps} <= set(keys)
+    assert len(set(program.keys)) == len(program.keys)
+    assert set(program_of(condition, True).keys) <= set(program.keys)

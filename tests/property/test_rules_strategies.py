@@ -195,7 +195,4 @@ def test_warm_up_is_that_of_the_built_in(kind: str) -> None:
         "parameters": as_rules(kind, params.model_dump()),
     }
     given = check_config(parse_config({**config, "execution": {"direction": "long_short"}}))
-    if kind == "donchian_breakout":  # the built-in counts its longer channel, and its exit comes earlier
-        assert rules(given).warmup() == 10
-    else:
-        assert rules(given).warmup() == built_in(params).warmup()
+    assert rules(given).warmup() == built_in(params).warmup()

@@ -27,11 +27,11 @@ AmnesiaVerdict = Literal["clean", "remembers", "forgets", "not measured"]
 
 _SPREAD = (8, 24)  # bars over the run, and as many on which something new is decided: least, most
 _SPREAD_CELLS = 400_000  # bars x symbols of all of them together
-_SPREAD_BY_BAR = 4
+_SPREAD_BY_BAR = 3
 _LAST = (1, 2, 3, 4, 7)  # bars before the run's end
 _ENDS = 3  # runs that end earlier
 _RESUMED = 64  # bars on which a run is resumed, where not on every one
-_HISTORIES = 10  # lengths of history tried, each twice the one before
+_HISTORIES = 10  # lengths of history tried at most, each twice the one before (four times, bar by bar)
 _SOME_HISTORY = 16  # where a strategy needs none
 _MUCH_HISTORY = (8, 256)  # times the warm-up, and bars at least: where the run itself has too little before it
 _MOST_FAILURES = 3
@@ -359,7 +359,7 @@ def probe_amnesia(config: Config, bars: Bars, *, strategy: type[Strategy] | None
     if first is not None:
         later = subject.starting(first)
         whole = later.answer(RunBars(probe_data.same(run.panel), first, run.stop))
-        for history in _histories(warmup, first):
+        for history in _histories(warmup, first, 4 if subject.by_bar else 2):
             short = shortened(run.panel, first, run.stop, max(history, int(subject.by_bar)))
             try:
                 answer = later.answer(short.run)
@@ -404,12 +404,12 @@ def _compared_from(run: RunBars, warmup: int) -> int | None:
     return day if day > warmup else None
 
 
-def _histories(warmup: int, available: int) -> list[int]:
-    """Own bars before the run: warmup, twice that and so on, below all there are."""
-    lengths, length = [warmup], max(2 * warmup, _SOME_HISTORY)
+def _histories(warmup: int, available: int, factor: int) -> list[int]:
+    """Own bars before the run: warmup, then `factor` times as many again and again, below all there are."""
+    lengths, length = [warmup], max(factor * warmup, _SOME_HISTORY)
     while length < available and len(lengths) < _HISTORIES:
         lengths.append(length)
-        length *= 2
+        length *= factor
     return lengths
 
 

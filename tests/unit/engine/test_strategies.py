@@ -18,7 +18,7 @@ from backproof.engine.calendar import period_ends
 from backproof.engine.decisions import Signals, Weights
 from backproof.engine.layout import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT
 from backproof.engine.simulation import Simulation, simulate
-from backproof.engine.strategies import all_strategies, check_config
+from backproof.engine.strategies import EventStrategy, Strategy, all_strategies, check_config, find_strategy
 from backproof.engine.strategies.base import Kind
 from backproof.errors import InvalidInput, StrategyError
 
@@ -417,7 +417,15 @@ def fits(name: str, direction: str) -> bool:
     return True
 
 
-DIRECTED = [(name, direction) for name in NAMES for direction in ("long_only", "long_short") if fits(name, direction)]
+BY_BAR = [
+    name for name in NAMES if issubclass(find_strategy(name) or Strategy, EventStrategy)
+]  # probed by their orders
+DIRECTED = [
+    (name, direction)
+    for name in NAMES
+    for direction in ("long_only", "long_short")
+    if name not in BY_BAR and fits(name, direction)
+]
 
 
 @pytest.mark.parametrize(("name", "direction"), DIRECTED)

@@ -82,6 +82,8 @@ async def test_errors_pass_as_they_are() -> None:
 def test_without_a_setting_runs_share_three_quarters_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "machine_memory", lambda: 8 << 30)
     assert MemoryLimit(None, 3, enforce=False).bytes == 2 << 30
+    monkeypatch.setattr(limits, "machine_memory", lambda: 256 << 20)
+    assert MemoryLimit(None, 3, enforce=False).bytes == 512 << 20, "or no run could ever be computed"
     given = MemoryLimit(512, 3, enforce=False)
     assert given.bytes == 512 << 20
     assert "512 MB" in given.text

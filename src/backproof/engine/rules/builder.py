@@ -3,21 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
-from lark import Lark, Token, Transformer, v_args
+from lark import Lark, Transformer, v_args
 from lark.lexer import Lexer
 
-from backproof.engine.rules.grammar import for_lark
-from backproof.engine.rules.lexer import pieces
-from backproof.engine.rules.problems import Place
+from backproof.engine.rules.grammar import TIGHTER, for_lark
+from backproof.engine.rules.lexer import Piece, pieces
 from backproof.engine.rules.tree import Call, Comparison, Lag, Name, Negative, Node, Not, Number, chain
 
 
 def make_parser() -> Lark:
-    return Lark(for_lark(), start="rule", parser="lalr", lexer=Pieces, transformer=Builder())
-
-
-def place_of(token: Token) -> Place:
-    return (token.start_pos or 0, token.end_pos or 0)
+    return Lark(for_lark(), start="condition", parser="lalr", lexer=Pieces, transformer=Builder())
 
 
 class Pieces(Lexer):
@@ -26,42 +21,62 @@ class Pieces(Lexer):
     def __init__(self, _: object) -> None:
         pass
 
-    def lex(self, text: Any) -> Iterator[Token]:  # type: ignore[override]
-        for kind, token, start, stop in pieces(text):
-            yield Token(kind, token, start_pos=start, end_pos=stop)
+    def lex(self, text: Any) -> Iterator[Any]:  # type: ignore[override]
+        return pieces(text)
 
 
 @v_args(inline=True)
-class Builder(Transformer[Token, Node]):
+class Builder(Transformer[Any, Node]):
     """One method for each rule of the grammar that makes a node."""
 
-    def chain(self, *parts: Any) -> Node:
-        nodes, operators = parts[::2], tuple(map(str, parts[1::2]))
-        return chain(operators, nodes, (nodes[0].place[0], nodes[-1].place[1]))
+    def condition(self, *parts: Any) -> Node:
+        """Parts and the operators between them, the tighter ones first."""
+        loose: list[str] = []
+        segments: list[Node] = []
+        start = 0
+        for at in range(1, len(parts) + 1, 2):
+            if at == len(parts) or parts[at].text not in TIGHTER:
+                segments.append(_joined(parts[start:at]))
+                start = at + 1
+                if at < len(parts):
+                    loose.append(parts[at].text)
+        return chain(tuple(loose), tuple(segments), _span(segments)) if loose else segments[0]
 
-    condition = conjunction = sum = product = chain
+    sum = condition
 
-    def comparison(self, left: Node, operator: Token, right: Node) -> Node:
-        return Comparison(str(operator), left, right, (left.place[0], right.place[1]))
+    def comparison(self, left: Node, operator: Piece, right: Node) -> Node:
+        return Comparison(operator.text, left, right, (left.place[0], right.place[1]))
 
-    def negation(self, operator: Token, of: Node) -> Node:
-        return Not(of, (place_of(operator)[0], of.place[1]))
+    def negation(self, operator: Piece, of: Node) -> Node:
+        return Not(of, (operator.start_pos, of.place[1]))
 
-    def factor(self, operator: Token, of: Node) -> Node:
-        return Negative(of, (place_of(operator)[0], of.place[1]))
+    def factor(self, operator: Piece, of: Node) -> Node:
+        return Negative(of, (operator.start_pos, of.place[1]))
 
-    def number(self, token: Token) -> Node:
-        return Number(float(token), place_of(token))
+    def number(self, piece: Piece) -> Node:
+        return Number(float(piece.text), piece.place)
 
-    def name(self, token: Token) -> Node:
-        return Name(str(token), place_of(token))
+    def name(self, piece: Piece) -> Node:
+        return Name(piece.text, piece.place)
 
-    def call(self, name: Token, *inside: Any) -> Node:
-        arguments = tuple(one for one in inside if one is not None and not isinstance(one, Token))
-        return Call(str(name), arguments, (place_of(name)[0], place_of(inside[-1])[1]))
+    def call(self, name: Piece, *inside: Any) -> Node:
+        arguments = tuple(one for one in inside if one is not None and not isinstance(one, Piece))
+        return Call(name.text, arguments, (name.start_pos, inside[-1].end_pos))
 
-    def lag(self, of: Node, _: Token, bars: Node, closing: Token) -> Node:
-        return Lag(of, bars, (of.place[0], place_of(closing)[1]))
+    def lag(self, of: Node, _: Piece, bars: Node, closing: Piece) -> Node:
+        return Lag(of, bars, (of.place[0], closing.end_pos))
 
-    def within(self, _: Token, of: Node, __: Token) -> Node:
+    def within(self, _: Piece, of: Node, __: Piece) -> Node:
         return of
+
+
+def _joined(parts: Any) -> Node:
+    """Parts with operators of one level between them."""
+    if len(parts) == 1:
+        one: Node = parts[0]
+        return one
+    return chain(tuple(piece.text for piece in parts[1::2]), parts[::2], _span(parts))
+
+
+def _span(parts: Any) -> tuple[int, int]:
+    return (parts[0].place[0], parts[-1].place[1])

@@ -4,7 +4,7 @@ A value exists on a symbol's own bars: lags count them, functions see nothing el
 leave out what is undefined. Numbers are float64, NaN where undefined and never infinite; conditions are bool.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache, partial
 from typing import Any, TypeAlias
 
@@ -15,7 +15,7 @@ from backproof.engine.arrays import FloatArray
 from backproof.engine.bars import RunBars
 from backproof.engine.rules.compute import COMPUTED, FAMILIES, LINES, MEMBERS, ranks
 from backproof.engine.rules.functions import FUNCTIONS
-from backproof.engine.rules.program import COMPARING, ELEMENTARY, TRUTHS, Program, Step
+from backproof.engine.rules.program import COMPARING, ELEMENTARY, TRUTHS, Program, Setting, Step
 
 Array: TypeAlias = npt.NDArray[Any]
 Value: TypeAlias = Array | float | bool | np.bool_ | np.float64
@@ -37,7 +37,7 @@ class Block:
         self.bars, self.rows = bars, rows
         self.shape = (rows.stop - rows.start, bars.stop)
         self.own = [bars.own(n) for n in range(rows.start, rows.stop)]
-        self._families: dict[Any, FloatArray] = {}
+        self._families: dict[Any, Sequence[FloatArray]] = {}
         everything = slice(0, bars.stop)
         self.whole = all(isinstance(own, slice) and own == everything for own in self.own)
 
@@ -87,25 +87,33 @@ class Block:
                 result[row, own[bars:]] = line[row, own[: max(len(own) - bars, 0)]]
         return result
 
-    def function(self, step: Step, inputs: list[Array], *, prices: bool) -> FloatArray:
+    def function(self, step: Step, lookback: int, inputs: list[Array], *, prices: bool) -> FloatArray:
         """A function of each symbol's own values. prices: they are all defined"""
-        family, which = MEMBERS.get(step.operation, (None, 0))
-        if family is None:
-            alone: FloatArray = self._lines(LINES[step.operation], 1, step, inputs, prices=prices)[0]
-            return alone
+        if step.operation in LINES:
+            return self._lines(LINES[step.operation], 1, step.setting, lookback, inputs, prices=prices)[0]
+        family, which = MEMBERS[step.operation]
         key = (family, step.inputs, step.setting)
         made = self._families.get(key)
         if made is None:
-            made = self._families[key] = self._lines(*FAMILIES[family], step, inputs, prices=prices)
-        line: FloatArray = made[which]
-        return line
+            made = self._lines(*FAMILIES[family], step.setting, lookback, inputs, prices=prices)
+            self._families[key] = made
+        return made[which]
 
     def _lines(
-        self, compute: Callable[..., Any], count: int, step: Step, inputs: list[Array], *, prices: bool
-    ) -> FloatArray:
-        """[count, rows, T]"""
-        setting, lookback = step.setting, FUNCTIONS[step.operation].lookback(*step.setting)
-        result = np.empty((count, *self.shape))
+        self,
+        compute: Callable[..., Any],
+        count: int,
+        setting: Setting,
+        lookback: int,
+        inputs: list[Array],
+        *,
+        prices: bool,
+    ) -> Sequence[FloatArray]:
+        """So many lines [rows, T]."""
+        if prices and self.whole and len(self.own) == 1 and self.shape[1] > lookback:  # nothing to copy
+            computed = compute(*[line[0] for line in inputs], *setting)
+            return [line[np.newaxis] for line in (computed if count > 1 else (computed,))]
+        result: FloatArray = np.empty((count, *self.shape))
         if not self.whole:
             result.fill(np.nan)
         for row, own in enumerate(self.own):
@@ -123,7 +131,7 @@ class Block:
             computed = compute(*mine, *setting)
             for number, line in enumerate(computed if count > 1 else (computed,)):
                 result[number, row, own] = line if prices else _finite(line)
-        return result
+        return list(result)
 
 
 class Plan:
@@ -135,6 +143,15 @@ class Plan:
         self.functions = tuple(i for i in self.steps if i not in known and program.steps[i].operation in COMPUTED)
         dead = _last_uses(program, self.steps, wanted)
         self.way = [(i, _taken(program, i), gone) for i, gone in zip(self.steps, dead, strict=True)]
+        self.arithmetic = any(program.steps[i].operation in ELEMENTARY for i in self.steps if i not in known)
+
+    def follow(self, block: Block, known: dict[int, Array]) -> dict[int, Value]:
+        values: dict[int, Value] = {}
+        for i, take, gone in self.way:
+            values[i] = known[i][block.rows] if i in known else take(block, values)
+            for old in gone:
+                del values[old]
+        return values
 
 
 @lru_cache(maxsize=512)
@@ -167,13 +184,11 @@ class Evaluation:
         size = max(1, _CELLS // max(bars, 1))
         for start in range(0, count, size):
             block = Block(self.bars, slice(start, min(start + size, count)))
-            values: dict[int, Value] = {}
-            with np.errstate(over="raise", divide="raise", invalid="ignore", under="ignore"):
-                for i, take, gone in plan.way:
-                    known = self._known.get(i)
-                    values[i] = take(block, values) if known is None else known[block.rows]
-                    for old in gone:
-                        del values[old]
+            if plan.arithmetic:
+                with np.errstate(over="raise", divide="raise", invalid="ignore", under="ignore"):
+                    values = plan.follow(block, self._known)
+            else:
+                values = plan.follow(block, self._known)
             yield block, [values[i] for i in wanted]
 
     def _gathered(self, i: int, blocks: Iterator[tuple[Block, list[Value]]]) -> Array:
@@ -188,7 +203,7 @@ class Evaluation:
         memory = self.bars.memory
         for i in sorted((*plan.whole, *(() if memory is None else plan.functions))):
             if i not in self._known:
-                key = ("rules", self.program.steps[i].key)
+                key = ("rules", self.program.keys[i])
                 self._known[i] = (
                     self._made_whole(i) if memory is None else memory.get(key, partial(self._made_whole, i))
                 )
@@ -221,13 +236,17 @@ def _taken(program: Program, i: int) -> Take:
             return lambda block, values: block.ago(values[of], bars)
         case "rank":
             return _never
-    if operation in COMPARING:  # of two constants too it is true on own bars only
-        return lambda block, values: block.line(truth(operation, *[values[one] for one in inputs]))
     if operation in TRUTHS:
-        return lambda block, values: truth(operation, *[values[one] for one in inputs])  # noqa: ARG005
+        (left, right), compare = inputs, _TRUTHS[operation]
+        if operation in COMPARING:  # of two constants too it is true on own bars only
+            return lambda block, values: block.line(compare(values[left], values[right]))
+        return lambda block, values: compare(values[left], values[right])  # noqa: ARG005
     made_of = [program.steps[one] for one in inputs]
     prices = all(one.operation == "price" and one.setting != ("volume",) for one in made_of)
-    return lambda block, values: block.function(step, [block.line(values[one]) for one in inputs], prices=prices)
+    lookback = FUNCTIONS[operation].lookback(*step.setting)
+    return lambda block, values: block.function(
+        step, lookback, [block.line(values[one]) for one in inputs], prices=prices
+    )
 
 
 def _never(_: Block, __: dict[int, Value]) -> Value:

@@ -1,5 +1,7 @@
 """The grammar of rules: what the parser is made of and what the reference page shows."""
 
+import re
+
 from backproof.engine.rules.tree import COMPARISONS, CROSSINGS
 
 FIELDS = {
@@ -39,22 +41,23 @@ NUMBER = r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?"
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 SPACE = r"[ \t\r\n]+"
 
-# From the loosest to the tightest.
+# From the loosest to the tightest. Every level is a step of the parser for every name in a text, so there are no more
+# than needed: of the operators in one line those of TIGHTER bind tighter, which the builder sees to.
 RULES = """\
-?rule: condition
-?condition: conjunction (OR conjunction)*
-?conjunction: negation (AND negation)*
-?negation: NOT negation | comparison
-?comparison: sum | sum COMPARISON sum
-?sum: product ((PLUS | MINUS) product)*
-?product: factor ((TIMES | OVER) factor)*
-?factor: MINUS factor | value
+?condition: test ((AND | OR) test)*
+?test: NOT test -> negation
+     | sum COMPARISON sum -> comparison
+     | sum
+?sum: factor ((PLUS | MINUS | TIMES | OVER) factor)*
+?factor: MINUS factor
+       | value
 ?value: NUMBER -> number
       | NAME -> name
       | NAME OPENING [condition (COMMA condition)*] CLOSING -> call
       | value AGO condition END_AGO -> lag
       | OPENING condition CLOSING -> within
 """
+TIGHTER = frozenset({"and", "*", "/"})
 
 
 def for_lark() -> str:
@@ -64,12 +67,10 @@ def for_lark() -> str:
 
 def for_people() -> str:
     """The whole grammar in extended Backus-Naur form."""
-    text = RULES
-    for name, texts in TERMINALS.items():
-        if name != "COMPARISON":
-            text = text.replace(f" {name} ", f' "{texts[0]}" ').replace(f"({name} ", f'("{texts[0]}" ')
-            text = text.replace(f" {name})", f' "{texts[0]}")')
-    lines = [line.split(" -> ")[0] for line in text.replace("?", "").splitlines()]
+    shown = {name: f'"{texts[0]}"' for name, texts in TERMINALS.items() if name != "COMPARISON"}
+    text = re.sub(r"\b[A-Z_]+\b", lambda found: shown.get(found[0], found[0]), RULES)
+    lines = ["    " + line.lstrip() if line[0] == " " else line for line in text.replace("?", "").splitlines()]
+    lines = [line.split(" -> ")[0] for line in lines]
     lines.append("COMPARISON: " + " | ".join(f'"{text}"' for text in TERMINALS["COMPARISON"]))
     lines += [f"NUMBER: /{NUMBER}/", f"NAME: /{NAME}/"]
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from backproof.engine.rules.grammar import NAME, NUMBER, SPACE, TERMINALS
+from backproof.engine.rules.problems import Place
 
 WORDS = {text: name for name, texts in TERMINALS.items() for text in texts if text.isidentifier()}
 SYMBOLS = {text: name for name, texts in TERMINALS.items() for text in texts if not text.isidentifier()}
@@ -14,12 +15,20 @@ _TOKEN = re.compile(f"(?:{SPACE})?(?:(?P<NAME>{NAME})|(?P<NUMBER>{NUMBER})|(?P<s
 
 
 class Piece(NamedTuple):
-    """A token: its kind (a terminal of the grammar), text and place."""
+    """A token, with what lark's parser asks of one: its type is the name of a terminal, its place in characters."""
 
-    kind: str
+    type: str
     text: str
-    start: int
-    stop: int
+    start_pos: int
+    end_pos: int
+    line: int | None = None  # lark asks for these, and nobody reads them
+    column: int | None = None
+    end_line: int | None = None
+    end_column: int | None = None
+
+    @property
+    def place(self) -> Place:
+        return (self.start_pos, self.end_pos)
 
 
 class NoToken(Exception):

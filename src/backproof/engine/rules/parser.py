@@ -7,7 +7,7 @@ it by recursion.
 import unicodedata
 from collections.abc import Collection
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backproof.engine.rules.grammar import KEYWORDS
 from backproof.engine.rules.lexer import NoToken
@@ -15,7 +15,7 @@ from backproof.engine.rules.problems import Place, nearest, short
 from backproof.engine.rules.tree import Name, Node, Number, walk
 
 if TYPE_CHECKING:
-    from lark import Lark, Token
+    from lark import Lark
     from lark.exceptions import UnexpectedToken
 
 MOST_CHARACTERS = 4_000  # of one text
@@ -34,11 +34,12 @@ class Mistake(NamedTuple):
 
 
 class Parsed(NamedTuple):
-    """tree: None when there are mistakes; nodes: how many the tree has; names: of Name nodes, in it"""
+    """tree: None when there are mistakes; its number of nodes, its depth, and the names of its Name nodes"""
 
     tree: Node | None
     mistakes: tuple[Mistake, ...]
     nodes: int = 0
+    depth: int = 0
     names: frozenset[str] = frozenset()
 
 
@@ -68,8 +69,9 @@ def _parse(text: str) -> Parsed:
 
 
 def _measured(tree: Node) -> Parsed:
-    count, names = 0, set()
+    count, deepest, names = 0, 0, set()
     for node, depth in walk(tree):
+        deepest = max(deepest, depth)
         if depth > MOST_DEPTH:
             reason = f"a rule is nested at most {MOST_DEPTH} levels deep"
             return Parsed(None, (Mistake(node.place, "too_deep", reason),))
@@ -79,7 +81,7 @@ def _measured(tree: Node) -> Parsed:
         elif isinstance(node, Number) and node.value > GREATEST_NUMBER:
             reason = f"a number is at most {GREATEST_NUMBER:g}"
             return Parsed(None, (Mistake(node.place, "number_too_great", reason),))
-    return Parsed(tree, (), count, frozenset(names))
+    return Parsed(tree, (), count, deepest, frozenset(names))
 
 
 @cache
@@ -149,12 +151,12 @@ def _no_token(text: str, at: int) -> Mistake:
 
 
 def _unexpected(text: str, error: "UnexpectedToken") -> Mistake:
-    token: Token = error.token
+    token: Any = error.token  # a Piece, or lark's own at the end of the text
     expected = error.expected
     if token.type == "$END":
         at = len(text.rstrip())
         return Mistake((at, at + 1), "syntax_error", f"the text ends too early: {_missing(expected)}")
-    given, place = short(str(token)), (token.start_pos or 0, token.end_pos or 0)
+    given, place = short(token.text), token.place
     suggestion = None
     if token.type == "COMPARISON" and "NUMBER" not in expected:
         reason = "comparisons do not chain: a < b < c is written a < b and b < c"

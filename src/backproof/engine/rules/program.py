@@ -34,7 +34,6 @@ class Step:
     setting:   the number, the price's name, the bars ago, or a function's windows and constants
     lookback:  own bars before it can be defined
     held:      it depends on bars_held
-    key:       names the value: equal keys are equal arrays over the same bars
     """
 
     operation: str
@@ -42,7 +41,6 @@ class Step:
     setting: Setting
     lookback: int
     held: bool
-    key: bytes
 
     @property
     def is_truth(self) -> bool:
@@ -57,6 +55,17 @@ class Program:
     outputs: Mapping[str, int]
 
     @cached_property
+    def keys(self) -> tuple[bytes, ...]:
+        """Names of the steps, for other programs too: equal keys are equal arrays over the same bars."""
+        keys: list[bytes] = []
+        for step in self.steps:
+            digest = hashlib.sha256(repr((step.operation, step.setting)).encode())
+            for i in step.inputs:
+                digest.update(keys[i])
+            keys.append(digest.digest())
+        return tuple(keys)
+
+    @cached_property
     def cost(self) -> int:
         """About so many nanoseconds a bar of one symbol, at worst."""
         return sum(_cost(step) for step in self.steps)
@@ -65,16 +74,6 @@ class Program:
     def warmup(self) -> int:
         """Own bars before everything is defined."""
         return max((self.steps[output].lookback for output in self.outputs.values()), default=0)
-
-    @cached_property
-    def earliest(self) -> int:
-        """Own bars before anything can be asked for: one side of an `or` is enough."""
-        found: list[int] = []
-        for step in self.steps:
-            inputs = [found[i] for i in step.inputs]
-            before = (min(inputs) if step.operation == "or" else max(inputs)) if inputs else 0
-            found.append(before + _lookback(step.operation, step.setting))
-        return min((found[output] for output in self.outputs.values()), default=0)
 
     @cached_property
     def functions(self) -> tuple[str, ...]:
@@ -131,10 +130,7 @@ class Builder:
             made = [self._steps[i] for i in inputs]
             lookback = max((step.lookback for step in made), default=0) + _lookback(operation, setting)
             held = operation == "held" or any(step.held for step in made)
-            digest = hashlib.sha256(repr((operation, setting)).encode())
-            for step in made:
-                digest.update(step.key)
-            self._steps.append(Step(operation, inputs, setting, lookback, held, digest.digest()))
+            self._steps.append(Step(operation, inputs, setting, lookback, held))
             known = self._places[place] = len(self._steps) - 1
         return known
 

@@ -131,7 +131,10 @@ def page() -> str:
         parts.append(f"\n### {title}\n\n| function | | after |\n|---|---|---|\n")
         parts += [_row(function) for function in FUNCTIONS.values() if function.group == group]
     parts += [_LIMITS, *(f"| `{code}` | {means} |\n" for code, means in CODES.items())]
-    return "".join([*parts, f"\n## Grammar\n\n```\n{for_people()}\n```\n"])
+    grammar = (
+        "Where one line has several operators, `and` binds tighter than `or`, `*` and `/` tighter than `+` and `-`."
+    )
+    return "".join([*parts, f"\n## Grammar\n\n{grammar}\n\n```\n{for_people()}\n```\n"])
 
 
 def _row(function: Function) -> str:

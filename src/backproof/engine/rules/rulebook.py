@@ -94,7 +94,7 @@ class _Reader:
             mistake = Mistake((0, len(text)), "number_too_great", f"a number is at most {GREATEST_NUMBER:g}")
             return _Text(name, pointer, text, Parsed(None, ()), [mistake])
         tree: Node = Number(abs(float(value)))
-        return _Text(name, pointer, text, Parsed(Negative(tree) if value < 0 else tree, (), 1))
+        return _Text(name, pointer, text, Parsed(Negative(tree) if value < 0 else tree, (), 1, 1))
 
     def read(self) -> Rulebook:
         every = [*self._values.values(), *self._texts.values()]
@@ -182,8 +182,8 @@ class _Reader:
 
     def _fits(self, text: _Text, tree: Node, name: str | None) -> bool:
         """Not too deep, what it refers to put in."""
-        deepest = 0
-        for node, depth in walk(tree):
+        deepest = text.parsed.depth
+        for node, depth in walk(tree) if text.parsed.names & self._values.keys() else ():
             inner = self._depths.get(node.name, 1) - 1 if isinstance(node, Name) else 0
             deepest = max(deepest, depth + inner)
             if deepest > MOST_DEPTH:

@@ -53,7 +53,7 @@ class Rules(Strategy):
         return refused
 
     def warmup(self) -> int:
-        return self._program.earliest
+        return self._program.warmup
 
     def signals(self, bars: "RunBars", indicators: "Indicators") -> "Signals":  # noqa: ARG002
         from backproof.engine.rules import decide

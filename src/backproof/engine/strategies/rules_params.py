@@ -188,7 +188,7 @@ class RulesParams(Parameters):
         if self.entry_order is not None and self.entry_order.type != "market" and fill not in (None, "next_open"):
             message = "limit and stop entries work inside the next bar: they need fill next_open"
             found.append(FieldError("/execution/fill", "needs_next_open", message))
-        if self.book.held and fill == "same_close":
+        if fill == "same_close" and self.book.held:
             message = "bars_held is known after the close: use next_open or next_close"
             found.append(FieldError("/execution/fill", "needs_next_bar", message))
         return found
@@ -209,10 +209,12 @@ _KNOWN: dict[Any, RulesParams] = {}
 
 def _key(given: Any) -> Any:
     """Parameters as something to look up by, with their types: 1 is not true. None when they are not plain."""
+    if isinstance(given, str):
+        return given
     if isinstance(given, dict):
-        inside = tuple((name, _key(value)) for name, value in given.items())
-        return None if any(one is None for _, one in inside) else inside
-    return (type(given), given) if given is None or isinstance(given, bool | int | float | str) else None
+        inside = tuple([(name, _key(value)) for name, value in given.items()])
+        return None if any([one is None for _, one in inside]) else inside  # noqa: C419  # shorter than a generator
+    return (type(given), given) if given is None or isinstance(given, bool | int | float) else None
 
 
 def _canonical_value(value: float | str) -> float | str:

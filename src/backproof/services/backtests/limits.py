@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 SHARE_OF_MACHINE = 0.75  # of its memory, for all runs at once, where no limit is set
+LEAST_SHARE = 512 << 20  # a worker holds some 200 MB before it has done anything
 _CGROUP = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _MB = 1 << 20
 
@@ -28,7 +29,7 @@ class MemoryLimit:
     """
 
     def __init__(self, megabytes: int | None, runs_at_once: int, *, enforce: bool) -> None:
-        share = int(SHARE_OF_MACHINE * machine_memory() / runs_at_once)
+        share = max(LEAST_SHARE, int(SHARE_OF_MACHINE * machine_memory() / runs_at_once))
         self.bytes = share if megabytes is None else megabytes * _MB
         self._enforce = enforce and sys.platform == "linux"
         self._process = psutil.Process()

@@ -119,6 +119,8 @@ class BacktestRunner:
         work = asyncio.create_task(attempt.outcome())
         while not (await asyncio.wait((work,), timeout=LIMIT_SECONDS))[0]:
             if (outcome := attempt.overdue()) is not None:
+                work.cancel()  # the thread goes on, but nothing comes after it
+                await asyncio.gather(work, return_exceptions=True)
                 return outcome
         return work.result()
 
