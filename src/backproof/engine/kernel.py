@@ -25,7 +25,8 @@ VALUED_AT_ONCE = 4096  # bars, so that the recorded path stays in the cache whil
 def decide_signals(book: Book, market: Market, listing: Listing, wishes: Wishes, q: int, p: int, n: int) -> bool:
     """Turn a symbol's signal of bar p, in column q, into its waiting order; whether it became one.
 
-    An entry beats an exit; an entry on the side that is held is ignored unless it adds.
+    Of an entry and an exit at once the entry counts while flat; on the side that is held it is ignored unless it adds,
+    and the exit counts.
     """
     orders, choices = book.orders, book.choices
     bits = wishes.signals[n, q]
@@ -35,12 +36,18 @@ def decide_signals(book: Book, market: Market, listing: Listing, wishes: Wishes,
     order = 0
     if bits & l.ENTER_LONG and choices[l.ALLOW_LONG] == 1:
         if held > 0.0 and bits & l.ADD_ENTRY == 0:
-            return False
-        order = l.OPEN_LONG | l.CLOSE if held < 0.0 else l.OPEN_LONG
+            if bits & l.EXIT_LONG == 0:
+                return False
+            order = l.CLOSE
+        else:
+            order = l.OPEN_LONG | l.CLOSE if held < 0.0 else l.OPEN_LONG
     elif bits & l.ENTER_SHORT and choices[l.ALLOW_SHORT] == 1:
         if held < 0.0 and bits & l.ADD_ENTRY == 0:
-            return False
-        order = l.OPEN_SHORT | l.CLOSE if held > 0.0 else l.OPEN_SHORT
+            if bits & l.EXIT_SHORT == 0:
+                return False
+            order = l.CLOSE
+        else:
+            order = l.OPEN_SHORT | l.CLOSE if held > 0.0 else l.OPEN_SHORT
     elif bits & (l.EXIT_LONG | l.EXIT_SHORT) == 0:
         return False  # an entry on a side that is not allowed
     elif (held > 0.0 and bits & l.EXIT_LONG) or (held < 0.0 and bits & l.EXIT_SHORT):

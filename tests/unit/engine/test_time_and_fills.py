@@ -245,3 +245,17 @@ def test_bars_of_any_spacing_run_when_their_number_per_year_is_given() -> None:
     months = ["2024-01-31", "2024-02-29", "2024-03-28", "2024-04-30"]
     result = run({"A": prices(RISING[:4], dates=months)}, "buy_and_hold", periods_per_year=12.0)
     assert result.periods_per_year == 12.0
+
+
+@pytest.mark.parametrize(("enter", "leave", "direction"), [(1, 2, "long_only"), (4, 8, "short_only")])
+def test_of_an_entry_and_an_exit_at_once_the_exit_counts_while_held_and_the_entry_while_flat(
+    enter: int, leave: int, direction: str
+) -> None:
+    """Both on every bar: in, out, in, out … at one open after the other."""
+    market = bars_of({"A": prices([10.0] * 6)})
+    execution = {"direction": direction}
+    config = parse_config({"name": "x", "strategy_type": "scripted", "symbols": ["A"], "execution": execution})
+    both = Signals(np.full((1, 6), enter | leave, dtype=np.uint8))
+    simulation = Simulation(config, market, decide=lambda _: both)
+    simulation.advance(6)
+    assert simulation.result().fills["reason"].tolist() == ["entry", "signal", "entry", "signal", "entry"]

@@ -113,3 +113,12 @@ def test_rank_is_one_for_the_greatest_and_ties_go_by_symbol() -> None:
 
 def test_zeros_of_both_signs_are_equal_in_rank() -> None:
     assert ranks(np.array([[0.0], [-0.0]]), ("B", "A")).ravel().tolist() == [2.0, 1.0]
+
+
+def test_many_equal_values_are_ranked_by_symbol() -> None:
+    symbols = tuple(f"S{(7 * i) % 200:03d}" for i in range(200))
+    values = np.random.default_rng(0).integers(0, 4, (200, 5)).astype(float)
+    found = ranks(values, symbols)
+    for t in range(5):
+        expected = sorted(range(200), key=lambda n, t=t: (-values[n, t], symbols[n]))  # type: ignore[misc]
+        assert np.argsort(found[:, t]).tolist() == expected

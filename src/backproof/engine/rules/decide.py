@@ -16,8 +16,9 @@ from backproof.engine.layout import (
     LIMIT_ENTRY,
     STOP_ENTRY,
 )
-from backproof.engine.rules.evaluate import Block, Evaluation, Value
+from backproof.engine.rules.evaluate import Block, Evaluation
 from backproof.engine.rules.holding import Part, leaves, while_holding
+from backproof.engine.rules.operations import Value
 from backproof.engine.rules.program import Program
 from backproof.engine.strategies.schedule import strongest
 from backproof.errors import FieldError, InvalidInput

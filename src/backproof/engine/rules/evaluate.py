@@ -9,17 +9,13 @@ from functools import cached_property, lru_cache, partial
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from backproof.engine.arrays import FloatArray
 from backproof.engine.bars import RunBars
 from backproof.engine.rules.compute import COMPUTED, FAMILIES, LINES, MEMBERS, ranks
 from backproof.engine.rules.functions import FUNCTIONS
+from backproof.engine.rules.operations import COMPARISONS, Array, Value, elementary, finite
 from backproof.engine.rules.program import COMPARING, ELEMENTARY, TRUTHS, Program, Setting, Step
-
-Array: TypeAlias = npt.NDArray[Any]
-Value: TypeAlias = Array | float | bool | np.bool_ | np.float64
-"""[rows, T], or one number or truth that is the same on every bar."""
 
 Take: TypeAlias = Callable[["Block", dict[int, "Value"]], "Value"]
 
@@ -130,7 +126,7 @@ class Block:
                 continue
             computed = compute(*mine, *setting)
             for number, line in enumerate(computed if count > 1 else (computed,)):
-                result[number, row, own] = line if prices else _finite(line)
+                result[number, row, own] = line if prices else finite(line)
         return list(result)
 
 
@@ -237,7 +233,7 @@ def _taken(program: Program, i: int) -> Take:
         case "rank":
             return _never
     if operation in TRUTHS:
-        (left, right), compare = inputs, _TRUTHS[operation]
+        (left, right), compare = inputs, COMPARISONS[operation]
         if operation in COMPARING:  # of two constants too it is true on own bars only
             return lambda block, values: block.line(compare(values[left], values[right]))
         return lambda block, values: compare(values[left], values[right])  # noqa: ARG005
@@ -251,47 +247,6 @@ def _taken(program: Program, i: int) -> Take:
 
 def _never(_: Block, __: dict[int, Value]) -> Value:
     raise AssertionError("ranks are made of all symbols at once")
-
-
-_NUMBERS: dict[str, Callable[..., Value]] = {
-    "+": np.add,
-    "-": np.subtract,
-    "*": np.multiply,
-    "/": np.divide,
-    "negative": np.negative,
-    "abs": np.abs,
-    "min": np.minimum,
-    "max": np.maximum,
-    "sqrt": np.sqrt,
-}
-_TRUTHS: dict[str, Callable[..., Value]] = {
-    "<": np.less,
-    "<=": np.less_equal,
-    ">": np.greater,
-    ">=": np.greater_equal,
-    "==": np.equal,
-    "!=": lambda a, b: np.logical_or(np.less(a, b), np.greater(a, b)),  # false where one is NaN
-    "and": np.logical_and,
-    "or": np.logical_or,
-}
-
-
-def elementary(operation: str, *inputs: Value) -> Value:
-    """Arithmetic; what would be infinite is undefined. The processor says by itself when something was."""
-    compute = _NUMBERS[operation]
-    try:
-        return compute(*inputs)
-    except FloatingPointError:
-        with np.errstate(all="ignore"):
-            return _finite(np.asarray(compute(*inputs)))
-
-
-def truth(operation: str, *inputs: Value) -> Value:
-    return _TRUTHS[operation](*inputs)
-
-
-def _finite(values: FloatArray) -> FloatArray:
-    return np.where(np.isinf(values), np.nan, values) if np.isinf(values).any() else values
 
 
 def _last_uses(program: Program, steps: tuple[int, ...], wanted: frozenset[int]) -> list[tuple[int, ...]]:

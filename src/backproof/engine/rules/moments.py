@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from backproof.engine.arrays import FloatArray, IntArray
-from backproof.engine.rules.evaluate import Array, Block, Evaluation, Value, elementary, truth
+from backproof.engine.rules.evaluate import Block, Evaluation
+from backproof.engine.rules.operations import Array, Value, elementary, truth
 from backproof.engine.rules.program import ELEMENTARY
 
 

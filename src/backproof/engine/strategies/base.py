@@ -101,7 +101,8 @@ class SignalStrategy(Strategy):
     def signals(self, bars: "RunBars", indicators: "Indicators") -> "SignalMask":
         """uint8 [N, T], bits of `layout` (1 enter long, 2 exit long, 4 enter short, 8 exit short), 0 = no signal.
 
-        Directions that are not allowed are ignored later; an entry beats an exit of the same bar.
+        Directions that are not allowed are ignored later. Of an entry and an exit on one bar the entry counts while
+        flat, the exit while that side is held.
         """
 
 
