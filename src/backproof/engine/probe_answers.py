@@ -370,7 +370,8 @@ def changed_lines(given: Lines, other: Lines, first: int, stop: int) -> list[str
 def lines_apart(given: Lines, other: Lines, shift: int, first: int, stop: int) -> float:
     """The greatest difference of an indicator in bars [first, stop), as a fraction; `other` begins `shift` later."""
     largest = 0.0
-    for _, ours, theirs in _pairs(given, other, shift, first, stop):
+    for _, one, another in _pairs(given, other, shift, first, stop):
+        ours, theirs = one.astype(np.float64), another.astype(np.float64)  # conditions are lines too
         scale = np.maximum(np.abs(ours), np.abs(theirs))
         apart = np.abs(ours - theirs)[scale > 0.0] / scale[scale > 0.0]
         largest = max(largest, float(np.nanmax(apart, initial=0.0)))

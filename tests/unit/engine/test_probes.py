@@ -425,3 +425,16 @@ def test_a_probe_of_ten_years_takes_less_than_a_second(strategy: Any) -> None:
         probe(given, bars, strategy=kind)
         took.append(time.process_time() - began)
     assert min(took) < 1.0
+
+
+def test_rules_are_probed_whichever_way_they_decide() -> None:
+    """Lines of rules are numbers and conditions; with `bars_held` they decide bar by bar."""
+    rng = np.random.default_rng(4)
+    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0003, 0.01, 500)))
+    dates = np.datetime64("2019-01-01") + np.arange(500)
+    series = Series("A", dates, close, close * 1.01, close * 0.99, close, np.ones(500), None, close_only=False)
+    for leave in ("close > sma(close, 5)", "close > sma(close, 5) or bars_held >= 10"):
+        parameters = {"entry": "close > sma(close, 50) and rsi(close, 2) < 20", "exit": leave}
+        config = {"name": "rules", "strategy_type": "rules", "symbols": ["A"], "parameters": parameters}
+        report = backproof.probe(config, Bars([series])).to_dict()
+        assert report["lookahead"]["verdict"] == "clean"
