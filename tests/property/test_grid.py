@@ -10,6 +10,7 @@ from worlds import SIGNAL_KINDS, World, worlds
 
 import backproof
 from backproof.engine import blocks, indicators
+from backproof.engine import grid as grids
 from backproof.engine.bars import Bars, Memory
 from backproof.engine.frames import Series
 from backproof.engine.strategies import SignalStrategy, WeightStrategy, find_strategy
@@ -135,7 +136,8 @@ def test_any_number_of_threads_and_any_size_of_blocks_give_the_same_table(
     one = backproof.simulate_grid(config(), bars, grid)
     four = backproof.simulate_grid(config(), bars, grid, threads=4)
     monkeypatch.setattr(blocks, "_BLOCK_BYTES", 1)
-    monkeypatch.setattr(blocks, "_MEMORY", 1)
+    monkeypatch.setattr(grids, "_MEMORY", 1)
+    monkeypatch.setattr(grids, "BATCH_ROWS", 7)
     tiny = backproof.simulate_grid(config(), bars, grid)
     for name in one:
         assert one[name].tobytes() == four[name].tobytes() == tiny[name].tobytes()
@@ -168,6 +170,56 @@ def test_remembered_indicators_are_bounded_and_those_used_last_stay() -> None:
     for name in ("a", "b", "c", "a", "d", "a", "b"):
         memory.get(name, lambda name=name: line(name))  # type: ignore[misc]
     assert made == ["a", "b", "c", "d", "b"]
+
+
+def test_parts_of_a_memory_keep_their_own_under_one_limit() -> None:
+    memory = Memory(limit=8 * 20)
+    one, two = memory.part(1), memory.part(2)
+    assert one.get("a", lambda: np.ones(10))[0] == 1.0
+    assert two.get("a", lambda: np.zeros(10))[0] == 0.0
+    assert one.get("a", lambda: np.zeros(10))[0] == 1.0
+    two.get("b", lambda: np.zeros(10))
+    assert two.find("a") is None
+    assert one.find("a") is not None
+
+
+def test_a_wrong_combination_of_a_large_grid_is_told_before_anything_is_run(
+    bars: Bars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grids, "BATCH_ROWS", 2)
+    ran: list[object] = []
+    monkeypatch.setattr(grids, "run_block", lambda *given: ran.append(given))
+    with pytest.raises(InvalidInput, match="fast=5, slow=4"):
+        backproof.simulate_grid(config(), bars, {"fast": [2, 3, 5], "slow": [10, 4]})
+    assert ran == []
+    monkeypatch.undo()
+    monkeypatch.setattr(grids, "BATCH_ROWS", 2)
+    table = backproof.simulate_grid(config(), bars, {"fast": [2, 3, 5], "slow": [4, 3]}, invalid="skip")
+    assert list(zip(table["fast"].tolist(), table["slow"].tolist(), strict=True)) == [(2, 4), (2, 3), (3, 4)]
+
+
+class Thrifty(backproof.WeightStrategy):
+    """A class of one's own: some part of the money in each symbol, once."""
+
+    name = "thrifty"
+    version = "1"
+    summary = "invests a part"
+
+    class Params(backproof.Parameters):
+        part: float = 0.5
+
+    def target_weights(self, bars: Any, indicators: Any) -> backproof.Weights:
+        return backproof.Weights(np.array([bars.first]), np.full((1, len(bars.symbols)), self.p.part))
+
+
+def test_ones_own_class_varies_too(bars: Bars) -> None:
+    given = {"name": "own", "symbols": ["A"]}
+    table = backproof.simulate_grid(given, bars, {"part": [0.25, 0.75]}, strategy=Thrifty)
+    for row, part in enumerate((0.25, 0.75)):
+        result = backproof.simulate({**given, "parameters": {"part": part}}, bars, strategy=Thrifty)
+        assert table["final_equity"][row] == result.equity[-1]
+    with pytest.raises(InvalidInput, match="thrifty has no parameter"):
+        backproof.simulate_grid(given, bars, {"parts": [0.25]}, strategy=Thrifty)
 
 
 def test_combinations_that_are_none_are_refused_by_name_or_left_out(bars: Bars) -> None:

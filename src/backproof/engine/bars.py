@@ -5,6 +5,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,14 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backproof.engine.arrays import Actions, Market
-from backproof.engine.calendar import DEFAULT_CALENDAR, Calendar, find_calendar, local_days
+from backproof.engine.arrays import Actions, FloatArray, IntArray, Market
+from backproof.engine.calendar import DEFAULT_CALENDAR, Calendar, DateArray, find_calendar, local_days
 from backproof.engine.frames import Series, check_dividends, read_frame
 from backproof.errors import DataError, FieldError, InvalidInput
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-DateArray = npt.NDArray[np.datetime64]
 
 _PANELS_KEPT = 16
 _RUNS_KEPT = 64
@@ -354,7 +351,31 @@ class RunBars:
 
 
 class Memory:
-    """Arrays by name and arguments, those used last, up to a number of bytes. For any number of threads."""
+    """Arrays by name and arguments, those used last, up to a number of bytes. For any number of threads.
+
+    Parts keep arrays of their own under the common limit.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._shelf = _Shelf(limit)
+        self._part: Hashable = None
+
+    def part(self, name: Hashable) -> "Memory":
+        """The part of this memory by that name."""
+        part = copy(self)
+        part._part = name
+        return part
+
+    def find(self, key: Hashable) -> FloatArray | None:
+        return self._shelf.find((self._part, key))
+
+    def get(self, key: Hashable, make: Callable[[], FloatArray]) -> FloatArray:
+        known = self.find(key)
+        return self._shelf.put((self._part, key), make()) if known is None else known
+
+
+class _Shelf:
+    """What a Memory and its parts keep."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -369,11 +390,7 @@ class Memory:
                 self._kept.move_to_end(key)
             return known
 
-    def get(self, key: Hashable, make: Callable[[], FloatArray]) -> FloatArray:
-        known = self.find(key)
-        if known is not None:
-            return known
-        made = make()
+    def put(self, key: Hashable, made: FloatArray) -> FloatArray:
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = made

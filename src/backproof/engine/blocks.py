@@ -4,24 +4,22 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from backproof.domain.config import BacktestConfig
 from backproof.engine import layout as l
-from backproof.engine.arrays import Actions, FloatArray, IntArray, Market
+from backproof.engine.arrays import Actions, FloatArray, IntArray, Market, MaskArray
 from backproof.engine.bars import Bars, Memory, Panel, RunBars
 from backproof.engine.calendar import last_of_each
-from backproof.engine.decisions import Signals
+from backproof.engine.decisions import Signals, checked_mask
 from backproof.engine.rows import ROW_SIZE, WORK_ROWS, simulate_rows
-from backproof.engine.setup import Rules, market_of, run_of
+from backproof.engine.setup import Rules, Scale, market_of, run_of
 from backproof.engine.strategies import Strategy
+from backproof.engine.strategies.failures import failure
 from backproof.errors import BackproofError, StrategyError
 
-_MEMORY = 256_000_000  # bytes of indicators kept at a time
 _BLOCK_BYTES = 4_000_000  # of signals decided before they are simulated
 _BLOCK_ROWS = 2_048
 
-MaskArray = npt.NDArray[np.uint8]
 Room = dict[str, Any]
 
 
@@ -41,18 +39,20 @@ class World:
     ends: IntArray
 
     @classmethod
-    def of(cls, config: BacktestConfig, bars: Bars, *, apart: bool = False) -> "World":
-        """The bars of a configuration; apart: each of its symbols is a group of its own."""
+    def of(cls, config: BacktestConfig, bars: Bars, memory: Memory, *, by_day: bool, apart: bool) -> "World":
+        """The bars of a configuration.
+
+        memory: for their indicators; by_day: returns are those of days; apart: each symbol is a group of its own
+        """
         panel = bars.panel(config.symbols)
         run = run_of(config, bars, panel)
         market, actions = market_of(config, panel)
         count = len(config.symbols)
         groups, size = (count, 1) if apart else (1, count)
         first = np.column_stack([actions.first[:-1], actions.first[1:]]) if apart else actions.first.reshape(1, -1)
-        by_day = panel.intraday and config.periods_per_year is None
         days = run.days[run.first :]
         return cls(
-            run=RunBars(panel, run.first, run.stop, Memory(_MEMORY)),
+            run=RunBars(panel, run.first, run.stop, memory),
             market=Market(*(prices.reshape(groups, size, -1) for prices in market)),
             firsts=panel.firsts.reshape(groups, size),
             ended=run.ended.reshape(groups, size),
@@ -96,9 +96,8 @@ class Job(NamedTuple):
     rows: list[int]
     strategy: Strategy
     rules: Rules
+    scale: Scale
     capital: float
-    risk_free: float
-    periods: float
 
 
 def run_block(world: World, jobs: list[Job], rows: FloatArray, room: Room) -> None:
@@ -112,7 +111,7 @@ def run_block(world: World, jobs: list[Job], rows: FloatArray, room: Room) -> No
     numbers = np.repeat([job.rules.numbers for job in jobs], groups, axis=0)
     choices = np.repeat([job.rules.choices for job in jobs], groups, axis=0)
     capital = np.repeat([job.capital for job in jobs], groups)
-    risk_free = np.repeat([job.risk_free for job in jobs], groups)
+    risk_free = np.repeat([job.scale.risk_free for job in jobs], groups)
     _make_room(room, symbols, world.bars)
     worlds = np.tile(np.arange(groups), len(jobs))
     out = np.empty((count, ROW_SIZE))
@@ -156,17 +155,13 @@ def _decide(strategy: Strategy, run: RunBars) -> MaskArray:
     name, shape = strategy.name, (len(run.symbols), run.stop)
     try:
         given = strategy.signals(run, strategy.indicators(run))  # type: ignore[attr-defined]
-    except BackproofError:
+    except (BackproofError, MemoryError):
         raise
     except Exception as error:
-        message = f"{name} failed with {strategy.p!r}: {type(error).__name__}: {error}"
-        raise StrategyError(message, strategy=name) from error
+        raise failure(name, error, f" with {strategy.p!r}") from error
     if isinstance(given, Signals) and given.levels is not None:
         raise StrategyError(f"{name}: signals with prices need a class that says `waits = True`", strategy=name)
-    mask: MaskArray = given.mask if isinstance(given, Signals) else given
-    if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8 or mask.shape != shape:
-        raise StrategyError(f"{name}: signals must be uint8 {list(shape)} (symbols, bars)")
-    return mask
+    return checked_mask(given.mask if isinstance(given, Signals) else given, name, shape)
 
 
 def _make_room(room: Room, symbols: int, bars: int) -> None:

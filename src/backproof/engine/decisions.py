@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from backproof.domain.config import BacktestConfig
+from backproof.engine.arrays import FloatArray, MaskArray
 from backproof.engine.bars import RunBars
 from backproof.engine.layout import LIMIT_ENTRY, ROUNDING, STOP_ENTRY
 from backproof.errors import InvalidInput, StrategyError
 
-FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-SignalMask = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +23,7 @@ class Signals:
     levels: float64 [N, T], adjusted price of each limit or stop entry; None when all entries are market orders
     """
 
-    mask: SignalMask
+    mask: MaskArray
     levels: FloatArray | None = None
 
 
@@ -49,7 +48,7 @@ class Weights:
 Decisions: TypeAlias = Signals | Weights
 
 
-def mask(*rules: tuple[BoolArray, int]) -> SignalMask:
+def mask(*rules: tuple[BoolArray, int]) -> MaskArray:
     """Signals from conditions: each sets its bits where it is true. A comparison with NaN is false: no signal."""
     condition, bits = rules[0]
     result = condition.view(np.uint8) * np.uint8(bits)
@@ -85,10 +84,8 @@ def checked(decisions: Decisions | None, bars: RunBars, config: BacktestConfig) 
 
 
 def _checked_signals(signals: Signals, bars: RunBars, config: BacktestConfig, shape: tuple[int, int]) -> Signals:
-    name, mask = config.strategy_type, signals.mask
-    if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8 or mask.shape != shape:
-        raise StrategyError(f"{name}: signals must be uint8 {list(shape)} (symbols, bars)")
-    mask = np.ascontiguousarray(mask)
+    name = config.strategy_type
+    mask = np.ascontiguousarray(checked_mask(signals.mask, name, shape))
     if signals.levels is None:
         if (mask & (LIMIT_ENTRY | STOP_ENTRY)).any():
             raise StrategyError(f"{name}: limit and stop entries need their prices")
@@ -114,6 +111,13 @@ def _checked_signals(signals: Signals, bars: RunBars, config: BacktestConfig, sh
     if config.execution.price_mode == "raw" and bars.panel.is_adjusted:
         prices *= bars.panel.raw.close[:, : bars.stop] / bars.close  # strategies speak of adjusted prices
     return Signals(mask, prices)
+
+
+def checked_mask(mask: object, name: str, shape: tuple[int, int]) -> MaskArray:
+    """Signals of the right kind and shape, or a StrategyError."""
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8 or mask.shape != shape:
+        raise StrategyError(f"{name}: signals must be uint8 {list(shape)} (symbols, bars)")
+    return mask
 
 
 def _array(name: str, what: str, given: object, kind: type[np.generic]) -> npt.NDArray[Any]:

@@ -17,13 +17,13 @@ from pydantic import BaseModel
 
 from backproof.domain.config import BacktestConfig, parse_config
 from backproof.engine.arrays import FloatArray, IntArray
-from backproof.engine.bars import Bars
+from backproof.engine.bars import Bars, Memory
 from backproof.engine.blocks import Job, World, alone_on, run_block
-from backproof.engine.metrics import headline_columns, period_rate, periods_per_year
+from backproof.engine.metrics import headline_columns
 from backproof.engine.rows import ROW_LAST, ROW_SIZE
-from backproof.engine.setup import Rules, rules_of
+from backproof.engine.setup import Rules, Scale, rules_of, scale_of
 from backproof.engine.simulation import simulate
-from backproof.engine.strategies import Strategy, check_config, find_strategy
+from backproof.engine.strategies import Strategy, check_config, configured, find_strategy
 from backproof.errors import DataError, FieldError, InvalidInput
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 MOST_ROWS = 10_000_000
+BATCH_ROWS = 32_768  # combinations that are held at a time
+_MEMORY = 256_000_000  # bytes of indicators kept at a time
 _PARAMETERS = "parameters."
 _NAMED = "values"  # parameter of strategies whose rules have named numbers
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
@@ -94,6 +96,7 @@ def simulate_grid(
     bars: Bars,
     grid: Mapping[str, Sequence[Any]],
     *,
+    strategy: type[Strategy] | None = None,
     threads: int = 1,
     invalid: Literal["raise", "skip"] = "raise",
 ) -> GridTable:
@@ -103,11 +106,12 @@ def simulate_grid(
     grid:    values by name: a parameter of the strategy ("fast"), a setting by its path ("risk.stop_loss",
              "costs.slippage_bps", "initial_capital"), a named value of rules ("values.fast"), or "symbol", which runs
              each symbol alone. A parameter called like a metric (exposure) has the column "parameters.exposure"
+    strategy: your own strategy class, in place of the one that `strategy_type` names
     threads: runs are simulated without the GIL; more threads give the same table sooner
     invalid: what to do with combinations that are none (fast above slow): raise InvalidInput, or leave them out
 
     Every row equals the result of `simulate` with that configuration. An indicator is computed once for all runs that
-    use it. Memory is bounded by the bars and some 300 MB, whatever the number of combinations.
+    use it. Besides the bars and the table, memory is bounded by some 400 MB, whatever the number of combinations.
 
         table = backproof.simulate_grid(config, bars, {"fast": [5, 10, 20], "slow": [50, 100, 200]})
         table["sharpe"], table.best("calmar"), table.to_pandas()
@@ -116,8 +120,7 @@ def simulate_grid(
     """
     if threads < 1:
         raise InvalidInput.at("/threads", "too_small", "there must be at least one thread")
-    plan = _Plan(config, bars, grid, skip=invalid == "skip")
-    return plan.run(threads)
+    return _Plan(config, bars, grid, strategy, skip=invalid == "skip").run(threads)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,8 +129,7 @@ class _Variant:
 
     config: BacktestConfig
     rules: Rules
-    periods: float
-    risk_free: float
+    scale: Scale
     bars: tuple[Any, ...]  # equal for variants that run on the same World
 
 
@@ -148,20 +150,23 @@ class _Plan:
         config: Mapping[str, object] | BacktestConfig,
         bars: Bars,
         grid: Mapping[str, Sequence[Any]],
+        strategy: type[Strategy] | None,
         *,
         skip: bool,
     ) -> None:
-        self._bars = bars
+        self._bars, self._skip = bars, skip
         self._given: dict[str, Any] = config.model_dump() if isinstance(config, BacktestConfig) else dict(config)
         self._values = {name: _listed(name, values) for name, values in grid.items()}
         if not self._values:
             raise InvalidInput.at("", "empty", "the grid varies nothing: give it at least one list of values")
-        size = math.prod(len(values) for values in self._values.values())
-        if size > MOST_ROWS:
-            raise InvalidInput.at("", "too_many", f"the grid has {size:,} combinations, more than {MOST_ROWS:,}")
+        self._size = math.prod(len(values) for values in self._values.values())
+        if self._size > MOST_ROWS:
+            message = f"the grid has {self._size:,} combinations, more than {MOST_ROWS:,}"
+            raise InvalidInput.at("", "too_many", message)
         self._alone = "symbol" in self._values
         if self._alone:
             self._given.setdefault("symbols", self._values["symbol"])
+        self._own_class = strategy
         self._strategy = self._find_strategy()
         names = tuple(self._values)
         self._check_names(names)
@@ -177,14 +182,18 @@ class _Plan:
         self._params: dict[Any, BaseModel | InvalidInput] = {}
         self._variants: dict[Any, _Variant | InvalidInput] = {}
         self._fits: dict[int, bool] = {}  # by the identity of parameters, which live as long as the plan
-        self._rows = self._checked(skip)
+        self._rows: list[_Row] = []
 
     def _find_strategy(self) -> type[Strategy]:
-        kind = self._given.get("strategy_type")
-        found = find_strategy(kind) if isinstance(kind, str) else None
+        if self._own_class is not None:
+            self._given["strategy_type"] = self._own_class.name
+            configured(self._given, self._own_class)
+            return self._own_class
+        config = parse_config(self._given)
+        found = find_strategy(config.strategy_type)
         if found is None:
-            check_config(parse_config(self._given))
-            raise InvalidInput.at("/strategy_type", "unknown_strategy", f"no strategy is called {kind}")
+            check_config(config)
+            raise AssertionError("a strategy that is not known is refused")
         return found
 
     def _check_names(self, names: tuple[str, ...]) -> None:
@@ -212,23 +221,30 @@ class _Plan:
         if errors:
             raise InvalidInput(errors)
 
-    def _checked(self, skip: bool) -> list[_Row]:
+    def _batches(self) -> Iterator[list[_Row]]:
+        """The valid combinations, so many at a time that they take little memory."""
+        combinations = itertools.product(*self._values.values())
+        while batch := list(itertools.islice(combinations, BATCH_ROWS)):
+            self._params.clear()
+            self._fits.clear()
+            if rows := self._checked(batch):
+                yield rows
+
+    def _checked(self, combinations: list[tuple[Any, ...]]) -> list[_Row]:
         rows = []
         symbol_at = self._names.index("symbol") if self._alone else None
         checks = self._strategy.long_only or any(
             "refusals" in vars(kind) for kind in self._strategy.__mro__ if kind is not Strategy
         )
-        for values in itertools.product(*self._values.values()):
+        for values in combinations:
             params, variant = self._params_of(values), self._variant_of(values)
+            symbol = None if symbol_at is None else values[symbol_at]
             if checks and isinstance(params, BaseModel) and isinstance(variant, _Variant):
-                variant = self._accepted(params, variant, None if symbol_at is None else values[symbol_at])
-            if isinstance(params, InvalidInput) or isinstance(variant, InvalidInput):
-                if not skip:
-                    raise self._refused(values, params if isinstance(params, InvalidInput) else variant)
-                continue
-            rows.append(_Row(values, params, variant, None if symbol_at is None else values[symbol_at]))
-        if not rows:
-            raise InvalidInput.at("", "empty", "not one combination of the grid is valid")
+                variant = self._accepted(params, variant, symbol)
+            if isinstance(params, BaseModel) and isinstance(variant, _Variant):
+                rows.append(_Row(values, params, variant, symbol))
+            elif not self._skip:
+                raise self._refused(values, params, variant)
         return rows
 
     def _accepted(self, params: BaseModel, variant: _Variant, symbol: str | None) -> "_Variant | InvalidInput":
@@ -242,9 +258,9 @@ class _Plan:
             return error
         return variant
 
-    def _refused(self, values: tuple[Any, ...], reason: "InvalidInput | _Variant") -> InvalidInput:
-        errors = reason.errors if isinstance(reason, InvalidInput) else ()
+    def _refused(self, values: tuple[Any, ...], *reasons: object) -> InvalidInput:
         where = f"in the combination {self._named(values)}"
+        errors = [error for reason in reasons if isinstance(reason, InvalidInput) for error in reason.errors]
         return InvalidInput([FieldError(e.pointer, e.code, f"{e.message} ({where})") for e in errors])
 
     def _named(self, values: tuple[Any, ...]) -> str:
@@ -267,7 +283,7 @@ class _Plan:
             return self._strategy.Params.model_validate(document["parameters"])
         except ValueError:
             try:
-                return check_config(parse_config(document))
+                return check_config(parse_config(document), self._own_class)
             except InvalidInput as error:
                 return error
 
@@ -288,21 +304,29 @@ class _Plan:
     def _made(self, config: BacktestConfig) -> _Variant:
         if self._alone:
             config = config.model_copy(update={"symbols": config.symbols[:1]})
-        periods = periods_per_year(config.timeframe, self._bars.calendar.days_per_year, config.periods_per_year)
-        try:
-            rate = period_rate(config.risk_free_rate, periods)
-        except OverflowError:
-            message = "so few periods per year leave no risk-free rate per bar"
-            raise InvalidInput.at("/periods_per_year", "too_small", message) from None
         execution = config.execution
         bars = (config.start_date, config.end_date, execution.fill, execution.price_mode, config.risk.levels)
-        return _Variant(config, rules_of(config), periods, rate, (*bars, config.periods_per_year))
+        return _Variant(config, rules_of(config), scale_of(config, self._bars), (*bars, config.periods_per_year))
 
     # ---- running ----------------------------------------------------------------------------------------------
 
     def run(self, threads: int) -> GridTable:
+        if self._size > BATCH_ROWS and not self._skip:
+            for _ in self._batches():  # a wrong combination is told before hours of work
+                pass
+        parts = []
+        with ThreadPoolExecutor(threads, thread_name_prefix="grid") as pool:
+            for rows in self._batches():
+                self._rows = rows
+                parts.append(self._run_batch(threads, pool))
+        if not parts:
+            raise InvalidInput.at("", "empty", "not one combination of the grid is valid")
+        columns = parts[0] if len(parts) == 1 else {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+        return GridTable(columns, tuple(columns)[: len(self._names)])
+
+    def _run_batch(self, threads: int, pool: ThreadPoolExecutor) -> dict[str, Column]:
         count = len(self._rows)
-        columns = [np.array([row.values[i] for row in self._rows]) for i in range(len(self._names))]
+        varied = [np.array([row.values[i] for row in self._rows]) for i in range(len(self._names))]
         rows = np.full((count, ROW_SIZE), np.nan)
         groups, singles = self._grouped()
         rooms = threading.local()
@@ -318,15 +342,10 @@ class _Plan:
             for size in (world.jobs_per_block(threads, len(jobs)),)
             for i in range(0, len(jobs), size)
         ]
+        each = map if threads == 1 else pool.map
+        list(each(work, tasks))
+        whole = list(each(self._simulated, singles))
         measured: dict[str, Column] = {}
-        if threads == 1:
-            for task in tasks:
-                work(task)
-            whole = [self._simulated(row) for row in singles]
-        else:
-            with ThreadPoolExecutor(threads, thread_name_prefix="grid") as pool:
-                list(pool.map(work, tasks))
-                whole = list(pool.map(self._simulated, singles))
         for world, jobs in groups:
             mine = np.array([row for job in jobs for row in job.rows])
             self._measure(world, jobs, mine, rows, measured)
@@ -335,8 +354,8 @@ class _Plan:
                 measured.setdefault(name, np.full(count, np.nan))[row] = math.nan if value is None else value
         measured["trades"] = measured["trades"].astype(np.int64)
         # a metric keeps its name; a parameter called like one is told apart by its path
-        varied = tuple(f"{_PARAMETERS}{name}" if name in measured else name for name in self._names)
-        return GridTable({**dict(zip(varied, columns, strict=True)), **measured}, varied)
+        names = [f"{_PARAMETERS}{name}" if name in measured else name for name in self._names]
+        return {**dict(zip(names, varied, strict=True)), **measured}
 
     def _measure(
         self, world: World, jobs: list[Job], mine: IntArray, rows: FloatArray, measured: dict[str, Column]
@@ -347,7 +366,7 @@ class _Plan:
             message = "the prices move so far that the account's value is no number any more"
             raise DataError(f"{message} ({self._named(row.values)})")
         capital = np.repeat([job.capital for job in jobs], world.groups)
-        periods = np.repeat([job.periods for job in jobs], world.groups)
+        periods = np.repeat([job.scale.periods for job in jobs], world.groups)
         found = headline_columns(rows[mine], capital, world.points, world.calendar_days, periods)
         for name, values in {"final_equity": last, **found}.items():
             measured.setdefault(name, np.full(len(rows), np.nan))[mine] = values
@@ -357,7 +376,7 @@ class _Plan:
         update: dict[str, Any] = {"parameters": row.params.model_dump()}
         if row.symbol is not None:
             update["symbols"] = (row.symbol,)
-        result = simulate(row.variant.config.model_copy(update=update), self._bars)
+        result = simulate(row.variant.config.model_copy(update=update), self._bars, strategy=self._own_class)
         return {"final_equity": float(result.equity[-1]), **result.metrics}
 
     def _grouped(self) -> tuple[list[tuple[World, list[Job]]], list[int]]:
@@ -365,6 +384,7 @@ class _Plan:
         regular = self._regular_symbols() if self._alone else ()
         singles: list[int] = []
         worlds: dict[tuple[Any, ...], tuple[World, list[Job]]] = {}
+        memory = Memory(_MEMORY)
         together: dict[tuple[int, int], list[int]] = {}  # rows that differ in the symbol only
         for number, row in enumerate(self._rows):
             if not self._fits_blocks(row.params):
@@ -373,9 +393,9 @@ class _Plan:
                 together.setdefault((id(row.params), id(row.variant)), []).append(number)
             else:
                 symbols = row.variant.config.symbols if row.symbol is None else (row.symbol,)
-                self._add(worlds, symbols, [number])
+                self._add(worlds, memory, symbols, [number])
         for numbers in together.values():
-            self._add(worlds, tuple(str(self._rows[number].symbol) for number in numbers), numbers)
+            self._add(worlds, memory, tuple(str(self._rows[number].symbol) for number in numbers), numbers)
         return list(worlds.values()), singles
 
     def _fits_blocks(self, params: BaseModel) -> bool:
@@ -388,24 +408,21 @@ class _Plan:
         return fits
 
     def _add(
-        self, worlds: dict[tuple[Any, ...], tuple[World, list[Job]]], symbols: tuple[str, ...], numbers: list[int]
+        self,
+        worlds: dict[tuple[Any, ...], tuple[World, list[Job]]],
+        memory: Memory,
+        symbols: tuple[str, ...],
+        numbers: list[int],
     ) -> None:
         """Put rows of one strategy and variant, one for each of the symbols that run apart, to others on their bars."""
         row = self._rows[numbers[0]]
         variant, apart = row.variant, len(numbers) > 1
         key = (apart, symbols, *variant.bars)
         if key not in worlds:
-            config = variant.config.model_copy(update={"symbols": symbols})
-            worlds[key] = (World.of(config, self._bars, apart=apart), [])
-        job = Job(
-            numbers,
-            self._strategy(row.params),
-            variant.rules,
-            variant.config.initial_capital,
-            variant.risk_free,
-            variant.periods,
-        )
-        worlds[key][1].append(job)
+            config, part = variant.config.model_copy(update={"symbols": symbols}), memory.part(len(worlds))
+            worlds[key] = (World.of(config, self._bars, part, by_day=variant.scale.by_day, apart=apart), [])
+        strategy, capital = self._strategy(row.params), variant.config.initial_capital
+        worlds[key][1].append(Job(numbers, strategy, variant.rules, variant.scale, capital))
 
     def _regular_symbols(self) -> frozenset[str]:
         """Symbols whose own dates are those of all the symbols together."""

@@ -251,11 +251,7 @@ def simulate_bar(
             trade_signals(book, market, market.open, l.AT_OPEN, today, t, p)
     if book.choices[l.STOPS] == 1:
         for i in range(today):
-            n = awake[i]
-            if check_stops(book, market, t, p, n) and not by_weight and orders[l.ORDER, n] != 0:
-                orders[l.ORDER, n] &= ~l.CLOSE  # its exit is void, the opening leg of a flip is not
-                if orders[l.ORDER, n] == 0:
-                    counters[l.WAITING] -= 1
+            check_stops(book, market, t, p, awake[i])  # an exit that waits finds nothing to close afterwards
     if has_actions:
         for i in range(today):
             if money[i] > 0.0:

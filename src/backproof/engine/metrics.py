@@ -8,12 +8,11 @@ import math
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from backproof.engine import statistics as s
+from backproof.engine.arrays import FloatArray
 from backproof.engine.calendar import WEEKS
 
-FloatArray = npt.NDArray[np.float64]
 Metrics: TypeAlias = dict[str, float | int | None]
 
 TINY = 1e-12  # a denominator below this is rounding noise: the ratio is undefined

@@ -10,8 +10,10 @@ from backproof.domain.backtest import Notice
 from backproof.domain.config import BacktestConfig
 from backproof.engine import analysis, layout, notices, statistics, tables
 from backproof.engine import fingerprint as identity
-from backproof.engine.calendar import last_of_each
+from backproof.engine.arrays import FloatArray, IntArray
+from backproof.engine.calendar import DateArray, last_of_each
 from backproof.engine.metrics import Metrics, headline, reasons, versus
+from backproof.engine.tables import Records
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -19,10 +21,6 @@ if TYPE_CHECKING:
 
     from backproof.engine.simulation import Simulation
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-DateArray = npt.NDArray[np.datetime64]
-Records = npt.NDArray[np.void]
 TableName = Literal["equity", "fills", "trades", "events"]
 
 
@@ -47,8 +45,7 @@ class Result:
         self._bars = simulation.bars
         self._market = simulation.market
         self.config: BacktestConfig = simulation.config
-        self.periods_per_year = simulation.periods_per_year
-        self._risk_free = simulation.risk_free
+        self.periods_per_year, self._risk_free, self._by_day = simulation.scale
         self.symbols: tuple[str, ...] = self.config.symbols
         count = simulation.position
         self.complete = count == simulation.total_bars
@@ -62,7 +59,6 @@ class Result:
         self.cash: FloatArray = path[layout.PATH_CASH, :count]
         self.gross: FloatArray = path[layout.PATH_GROSS, :count]
         self._by_weight = bool(simulation.choices[layout.BY_WEIGHT])
-        self._by_day = simulation.by_day
         self._measure()
 
     def _measure(self) -> None:
@@ -73,7 +69,7 @@ class Result:
         returns, scratch = np.zeros(len(periods)), np.empty(max(count, 1))
         statistics.curve_moments(self.equity, self.gross, periods, capital, rate, returns, scratch, moments)
         self.returns = returns[1:]
-        room = np.empty((3, len(self.symbols)))
+        room = np.empty((statistics.TOTAL_ROOM, len(self.symbols)))
         statistics.trade_totals(self._keys, self._values, len(self._keys), room, totals)
         last = float(self.equity[-1]) if count else capital
         span = self._run.days[self._run.first : self._run.first + count]  # the market's days, also of intraday bars

@@ -7,19 +7,19 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel
 
 from backproof.domain.config import BacktestConfig
 from backproof.engine import checkpoint, layout
+from backproof.engine.arrays import FloatArray
 from backproof.engine.bars import Bars, RunBars
+from backproof.engine.calendar import DateArray
 from backproof.engine.context import Context
 from backproof.engine.decisions import Decisions, Signals, Weights, checked
 from backproof.engine.fingerprint import ENGINE_SEMANTICS, identify
 from backproof.engine.kernel import advance, decide
-from backproof.engine.metrics import period_rate, periods_per_year
 from backproof.engine.result import Result
-from backproof.engine.setup import market_of, rules_of, run_of
+from backproof.engine.setup import market_of, rules_of, run_of, scale_of
 from backproof.engine.strategies import (
     Strategy,
     check_config,
@@ -30,9 +30,6 @@ from backproof.engine.strategies.failures import failure
 from backproof.errors import BackproofError, DataError, InvalidInput, StrategyError
 
 __all__ = ["ENGINE_SEMANTICS", "Result", "Simulation", "simulate"]
-
-FloatArray = npt.NDArray[np.float64]
-DateArray = npt.NDArray[np.datetime64]
 
 _NO_SIGNALS = np.zeros((1, 1), dtype=np.uint8)
 _NO_WEIGHTS_AT = np.zeros(0, dtype=np.int64)
@@ -73,7 +70,6 @@ def simulate(
     StrategyError when the strategy answers wrongly.
     """
     simulation = Simulation(configured(config, strategy), bars, strategy=strategy)
-    simulation.prepare()
     simulation.advance(simulation.total_bars)
     result = simulation.result()
     if with_fingerprint:
@@ -85,7 +81,7 @@ class Simulation:
     """A run that can be stepped: `prepare` once, then `advance` over any ranges of bars; the result is the same bits.
 
     total_bars: bars of the run; position: bars simulated so far; dates: datetime64 [total_bars]
-    periods_per_year: A; risk_free: the rate of one period; by_day: returns are those of days, not of bars
+    scale: how returns are annualised
     state, orders, account, counters: all that a later bar needs to know of the earlier ones (see `layout`)
     path: float64 [PATH_ROWS, total_bars], what was recorded up to `position`; keys, values: the ledger
     """
@@ -118,13 +114,7 @@ class Simulation:
         panel = bars.panel(config.symbols)
         self.run = run_of(config, bars, panel)
         self.market, self.actions = market_of(config, panel)
-        self.by_day = panel.intraday and config.periods_per_year is None
-        self.periods_per_year = periods_per_year(config.timeframe, bars.calendar.days_per_year, config.periods_per_year)
-        try:
-            self.risk_free = period_rate(config.risk_free_rate, self.periods_per_year)
-        except OverflowError:
-            message = "so few periods per year leave no risk-free rate per bar"
-            raise InvalidInput.at("/periods_per_year", "too_small", message) from None
+        self.scale = scale_of(config, bars)
         self.total_bars = self.run.stop - self.run.first
         self.position = 0
         self.dates: DateArray = panel.dates[self.run.first : self.run.stop]

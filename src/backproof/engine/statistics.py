@@ -38,6 +38,7 @@ TOTAL_GAINS = 4  # sum of profits > 0
 TOTAL_LOSSES = 5  # minus the sum of profits < 0
 TOTAL_RETURNS = 6  # sum of profit / notional of the openings
 TOTAL_SIZE = 7
+TOTAL_ROOM = 3  # rows of scratch that adding up needs
 
 # --- round trips: int64 [trips, TRIP_KEYS] and float64 [trips, TRIP_VALUES]
 TRIP_SYMBOL = 0
@@ -275,7 +276,7 @@ def add_up_trades(keys: IntArray, values: FloatArray, count: int, scratch: Float
 
 @kernel("void(int64[:,::1], float64[:,::1], int64, float64[:,::1], float64[::1])")
 def trade_totals(keys: IntArray, values: FloatArray, count: int, scratch: FloatArray, totals: FloatArray) -> None:
-    """Totals over the first `count` records of the ledger and the round trips that they close. scratch: [3, N]."""
+    """Totals over the first `count` records of the ledger and the trips they close. scratch: [TOTAL_ROOM, N]."""
     add_up_trades(keys, values, count, scratch, totals)
 
 

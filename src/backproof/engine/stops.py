@@ -26,8 +26,8 @@ def stop_level(book: Book, n: int, side: float) -> tuple[float, int]:
 
 
 @inner
-def check_stops(book: Book, market: Market, t: int, p: int, n: int) -> bool:
-    """Check the position of symbol n on bar p, before orders that fill at the close. True when it was closed.
+def check_stops(book: Book, market: Market, t: int, p: int, n: int) -> None:
+    """Check the position of symbol n on bar p, before orders that fill at the close.
 
     The stop comes before the target, also when the open lies beyond the target. Beyond the level at the open fills at
     the open, else at the level.
@@ -35,7 +35,7 @@ def check_stops(book: Book, market: Market, t: int, p: int, n: int) -> bool:
     state, orders = book.state, book.orders
     held = state[l.SHARES, n]
     if held == 0.0 or orders[l.SEEN, n] > p or math.isnan(market.close[n, p]):
-        return False
+        return
     side = 1.0 if held > 0.0 else -1.0
     first = market.open[n, p]
     worst, best = market.low[n, p], market.high[n, p]
@@ -47,20 +47,19 @@ def check_stops(book: Book, market: Market, t: int, p: int, n: int) -> bool:
         beyond = side * first <= side * level and not inside
         price = slipped(book, first if beyond else level, -side)
         leave(book, t, p, n, price, reason, l.AT_OPEN if beyond else l.INSIDE_BAR)
-        return True
+        return
     orders[l.SEEN, n] = p + 1
     if inside:  # the bar's extreme may have come before the entry
-        return False
+        return
     profit = book.numbers[l.TAKE_PROFIT]
     if profit > 0.0:
         level = state[l.AVERAGE, n] * (1.0 + side * profit)
         if side * best >= side * level:
             beyond = side * first >= side * level
             leave(book, t, p, n, first if beyond else level, l.BY_TAKE_PROFIT, l.AT_OPEN if beyond else l.INSIDE_BAR)
-            return True
+            return
     if side * best > side * state[l.PEAK, n]:
         state[l.PEAK, n] = best
-    return False
 
 
 @inner
