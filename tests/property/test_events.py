@@ -181,6 +181,24 @@ def test_nothing_later_than_the_close_can_be_reached() -> None:
     assert seen == [(t, t + 1, t + 1) for t in range(4)]
 
 
+def test_history_is_of_the_symbols_own_bars_before_its_listing_and_after_its_end_too() -> None:
+    """A lists on bar 2 and ends on bar 5, B misses bar 3; C is there throughout."""
+    base = [10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0]
+    market = {"A": without(prices(base), 0, 1, 6, 7), "B": without(prices(base), 3), "C": prices(base)}
+    seen: dict[str, list[list[float]]] = {"A": [], "B": []}
+
+    def on_bar(_: EventStrategy, ctx: Context) -> None:
+        for symbol, rows in seen.items():
+            rows.append(ctx.history("close", 2, symbol).tolist())
+        assert not ctx.history("high", 99, "C").flags.writeable
+
+    run(market, on_bar)
+    assert seen["A"] == [[], [], [12.0], [12.0, 13.0], [13.0, 14.0], [14.0, 15.0], [14.0, 15.0], [14.0, 15.0]]
+    assert seen["B"][2:6] == [[11.0, 12.0], [11.0, 12.0], [12.0, 14.0], [14.0, 15.0]]
+    with pytest.raises(StrategyError, match="at least one"):
+        run(market, at({0: lambda c: c.history("close", 0, "A")}))
+
+
 def test_the_account_is_seen_after_the_bar() -> None:
     market = {"A": prices([10.0, 10.0, 12.0, 12.0]), "B": prices([5.0] * 4)}
     rows: list[tuple[float, ...]] = []

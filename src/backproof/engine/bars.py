@@ -178,7 +178,7 @@ class Panel:
 
     def _marks(self, close: FloatArray) -> FloatArray:
         """The last close at each bar; the closes themselves where no symbol misses a bar."""
-        holed = np.flatnonzero(self.counts != self.lasts - self.firsts + 1)
+        holed = np.flatnonzero(~self.whole)
         if not len(holed):
             return close
         marks = close.copy()
@@ -244,6 +244,12 @@ class Panel:
         if isinstance(place, slice):
             return slice(min(place.start, stop), min(place.stop, stop))
         return place[: int(np.searchsorted(place, stop))]
+
+    @cached_property
+    def whole(self) -> npt.NDArray[np.bool_]:
+        """bool [N]: the symbol has a bar on every date between its first and its last."""
+        complete: npt.NDArray[np.bool_] = self.counts == self.lasts - self.firsts + 1
+        return complete
 
     @cached_property
     def is_adjusted(self) -> bool:

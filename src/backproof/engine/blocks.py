@@ -9,7 +9,7 @@ from backproof.domain.config import BacktestConfig
 from backproof.engine import layout as l
 from backproof.engine.arrays import Actions, FloatArray, IntArray, Market, MaskArray
 from backproof.engine.bars import Bars, Memory, Panel, RunBars
-from backproof.engine.calendar import last_of_each
+from backproof.engine.calendar import days_spanned, last_of_each
 from backproof.engine.decisions import Signals, checked_mask
 from backproof.engine.rows import ROW_SIZE, WORK_ROWS, simulate_rows
 from backproof.engine.setup import Rules, Scale, market_of, run_of
@@ -75,8 +75,7 @@ class World:
 
     @property
     def calendar_days(self) -> int:
-        days = self.run.days[self.run.first :]
-        return int((days[-1] - days[0]).astype(np.int64))
+        return days_spanned(self.run.days[self.run.first :])
 
     def jobs_per_block(self, threads: int, jobs: int) -> int:
         """So many that a block's signals stay small, and that no thread is idle."""

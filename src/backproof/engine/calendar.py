@@ -1,5 +1,6 @@
 """Calendars: which day a bar belongs to, how many days a year has, and where weeks, months and quarters end."""
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -71,11 +72,14 @@ def local_days(moments: DateArray, zone: str) -> DateArray:
 
 def _offset(clock: ZoneInfo, hour: int) -> int:
     """Microseconds that the clock is ahead of UTC at an hour since 1970."""
-    import datetime as dt
-
     moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(hours=hour)
     ahead = moment.astimezone(clock).utcoffset()
     return 0 if ahead is None else ahead // dt.timedelta(microseconds=1)
+
+
+def days_spanned(days: DateArray) -> int:
+    """Calendar days from the first to the last of some days, 0 without any."""
+    return int((days[-1] - days[0]).astype(np.int64)) if len(days) else 0
 
 
 def last_of_each(days: DateArray) -> IntArray:

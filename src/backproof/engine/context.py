@@ -193,7 +193,7 @@ class Context:
 
     def position(self, symbol: Symbol = None) -> float:
         """Signed shares held, 0 when flat."""
-        return float(self._shares[0 if symbol is None and len(self._shares) == 1 else self.index(symbol)])
+        return float(self._shares[self.index(symbol)])
 
     def average_cost(self, symbol: Symbol = None) -> float:
         """Average slipped price of the position; NaN when flat."""
@@ -206,7 +206,7 @@ class Context:
         if not self._shares[n]:
             return -1
         entered = int(self._entered[n])
-        if self._whole(n):
+        if self._run.panel.whole[n]:
             return self.bar - entered
         if self._counts is None:  # own bars so far, per symbol: only runs with holes need it
             self._counts = np.cumsum(~np.isnan(self._run.panel.adjusted.close), axis=1)
@@ -214,20 +214,19 @@ class Context:
 
     def value(self, name: str, symbol: Symbol = None) -> float:
         """An indicator's value at this close, NaN where undefined."""
-        n = 0 if symbol is None and len(self._shares) == 1 else self.index(symbol)
-        return float(self._lines[name].item(n, self.bar))
+        return float(self._lines[name].item(self.index(symbol), self.bar))
 
     def history(self, field: str, length: int, symbol: Symbol = None) -> FloatArray:
         """The last `length` opens, highs, lows or closes of the symbol's own bars, oldest first; fewer at the start."""
-        n = self.index(symbol)
-        values: FloatArray = getattr(self._run.panel.adjusted, field)[n, : self.bar + 1]
-        known = values if self._whole(n) else values[~np.isnan(values)]
-        return known[max(len(known) - length, 0) :][-max(self.bar + 1 - int(self._run.panel.firsts[n]), 0) :]
-
-    def _whole(self, n: int) -> bool:
-        """Symbol n has a bar on every date between its first and its last."""
-        panel = self._run.panel
-        return bool(panel.counts[n] == panel.lasts[n] - panel.firsts[n] + 1)
+        if length < 1:
+            raise StrategyError(f"history of {length} bars: ask for at least one")
+        n, panel = self.index(symbol), self._run.panel
+        values: FloatArray = getattr(self._run, field)[n]
+        stop = min(self.bar, int(panel.lasts[n])) + 1
+        if panel.whole[n]:
+            return values[max(int(panel.firsts[n]), stop - length) : stop]
+        known = values[:stop]
+        return known[~np.isnan(known)][-length:]
 
     # ---- orders -----------------------------------------------------------------------------------------------
 
@@ -326,7 +325,7 @@ class Context:
             bits |= l.GTC_ENTRY
         if adds:
             bits |= l.ADD_ENTRY
-        n = 0 if symbol is None and len(self._shares) == 1 else self.index(symbol)
+        n = self.index(symbol)
         self.order(n, bits, level)
         for name, size in asked:
             if not (size > 0.0 and math.isfinite(size)):

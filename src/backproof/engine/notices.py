@@ -1,20 +1,20 @@
 """What a reader of a result must know before trusting its numbers."""
 
 import numpy as np
-import numpy.typing as npt
 
 from backproof.domain.backtest import Notice
 from backproof.domain.config import BacktestConfig
+from backproof.engine.arrays import IntArray
 from backproof.engine.bars import RunBars
+from backproof.engine.calendar import days_spanned
 from backproof.engine.frames import unexplained
 from backproof.engine.layout import BY_DELISTING, BY_MARGIN, DROPPED, EXPIRED, KEY_BAR, KEY_REASON, KEY_SYMBOL
+from backproof.engine.metrics import DAYS_PER_YEAR
 
 FEW_TRADES = 30
 LONG_GAP_DAYS = 10  # no exchange closes longer for holidays
 SURVIVORS, SURVIVOR_YEARS = 5, 3
 _NAMED = 5  # symbols listed by name in a message; the details hold all
-
-IntArray = npt.NDArray[np.int64]
 
 
 def no_costs(config: BacktestConfig) -> Notice | None:
@@ -60,9 +60,7 @@ def not_traded(run: RunBars) -> Notice | None:
     """Symbols without a bar in the run."""
     panel = run.panel
     without = [
-        symbol
-        for n, symbol in enumerate(run.symbols)
-        if panel.firsts[n] >= run.stop or panel.lasts[n] < run.first or _no_bar(run, n)
+        symbol for n, symbol in enumerate(run.symbols) if np.isnan(panel.adjusted.close[n, run.first : run.stop]).all()
     ]
     if not without:
         return None
@@ -73,17 +71,11 @@ def not_traded(run: RunBars) -> Notice | None:
     )
 
 
-def _no_bar(run: RunBars, n: int) -> bool:
-    if panel_is_whole := run.panel.counts[n] == run.panel.lasts[n] - run.panel.firsts[n] + 1:
-        return not panel_is_whole
-    return bool(np.isnan(run.panel.adjusted.close[n, run.first : run.stop]).all())
-
-
 def gaps(run: RunBars) -> Notice | None:
     """Symbols that miss bars others have, and days on which nothing has one."""
     panel = run.panel
     missing = {}
-    for n in np.flatnonzero(panel.counts != panel.lasts - panel.firsts + 1):
+    for n in np.flatnonzero(~panel.whole):
         first, last = max(panel.firsts[n], run.first), min(panel.lasts[n] + 1, run.stop)
         if holes := int(np.isnan(panel.adjusted.close[n, first:last]).sum()):
             missing[run.symbols[n]] = holes
@@ -125,25 +117,12 @@ def events_disagree(config: BacktestConfig, run: RunBars) -> Notice | None:
 
 def survivors(run: RunBars) -> Notice | None:
     """Many symbols over years, and not one of them ended: probably chosen because they survived."""
-    years = int(run.days[-1].astype("datetime64[D]").astype(int) - run.days[run.first].astype(int)) / 365.25
+    years = days_spanned(run.days[run.first :]) / DAYS_PER_YEAR
     if len(run.symbols) < SURVIVORS or years < SURVIVOR_YEARS or (run.ended >= 0).any():
         return None
     return Notice(
         code="survivorship",
         message=f"all {len(run.symbols)} symbols still trade at the end: a list chosen with hindsight flatters results",
-    )
-
-
-def expired_entries(orders: IntArray, symbols: tuple[str, ...]) -> Notice | None:
-    expired = {symbols[n]: int(orders[EXPIRED, n]) for n in np.flatnonzero(orders[EXPIRED])}
-    if not expired:
-        return None
-    total = sum(expired.values())
-    return Notice(
-        code="expired_entries",
-        message=f"{total} limit or stop {'entry was' if total == 1 else 'entries were'} not reached and expired: "
-        f"{_names(list(expired))}",
-        details={"symbols": expired},
     )
 
 
@@ -158,17 +137,26 @@ def margin_calls(keys: IntArray) -> Notice | None:
     )
 
 
+def expired_entries(orders: IntArray, symbols: tuple[str, ...]) -> Notice | None:
+    what = ("limit or stop entry was", "limit or stop entries were")
+    return _counted("expired_entries", orders[EXPIRED], symbols, what, "not reached and expired")
+
+
 def dropped_entries(orders: IntArray, symbols: tuple[str, ...]) -> Notice | None:
-    dropped = {symbols[n]: int(orders[DROPPED, n]) for n in np.flatnonzero(orders[DROPPED])}
-    if not dropped:
+    what = ("entry was", "entries were")
+    return _counted("dropped_entries", orders[DROPPED], symbols, what, "dropped for lack of buying power")
+
+
+def _counted(
+    code: str, counts: IntArray, symbols: tuple[str, ...], what: tuple[str, str], happened: str
+) -> Notice | None:
+    """How often something happened, by symbol; what: for one and for many."""
+    found = {symbols[n]: int(counts[n]) for n in np.flatnonzero(counts)}
+    if not found:
         return None
-    total = sum(dropped.values())
-    return Notice(
-        code="dropped_entries",
-        message=f"{total} {'entry was' if total == 1 else 'entries were'} dropped for lack of buying power: "
-        f"{_names(list(dropped))}",
-        details={"symbols": dropped},
-    )
+    total = sum(found.values())
+    message = f"{total} {what[total > 1]} {happened}: {_names(list(found))}"
+    return Notice(code=code, message=message, details={"symbols": found})
 
 
 def delisted(fill_keys: IntArray, symbols: tuple[str, ...]) -> Notice | None:

@@ -11,7 +11,7 @@ from backproof.domain.config import BacktestConfig
 from backproof.engine import analysis, layout, notices, statistics, tables
 from backproof.engine import fingerprint as identity
 from backproof.engine.arrays import FloatArray, IntArray
-from backproof.engine.calendar import DateArray, last_of_each
+from backproof.engine.calendar import DateArray, days_spanned, last_of_each
 from backproof.engine.metrics import Metrics, headline, reasons, versus
 from backproof.engine.tables import Records
 
@@ -73,8 +73,9 @@ class Result:
         statistics.trade_totals(self._keys, self._values, len(self._keys), room, totals)
         last = float(self.equity[-1]) if count else capital
         span = self._run.days[self._run.first : self._run.first + count]  # the market's days, also of intraday bars
-        days = int((span[-1] - span[0]).astype(np.int64)) if count else 0
-        self.metrics: Metrics = headline(moments, totals, last, capital, len(periods), days, self.periods_per_year)
+        self.metrics: Metrics = headline(
+            moments, totals, last, capital, len(periods), days_spanned(span), self.periods_per_year
+        )
         self.benchmark: FloatArray | None = None
         self.benchmark_metrics: Metrics | None = None
         if self.config.benchmark is not None:
