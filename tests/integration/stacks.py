@@ -131,3 +131,10 @@ def import_long(prices: Path, data_dir: Path) -> None:
     command = (*COMMAND, "import", str(prices), "--dataset", "long", "--data-dir", str(data_dir))
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=environment())
     assert done.returncode == 0, done.stderr
+
+
+def written(tmp_path: Path, text: str) -> str:
+    """A backtest's file with this text."""
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    return str(path)

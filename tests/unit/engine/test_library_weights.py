@@ -399,6 +399,7 @@ def test_symbols_that_never_trade_together_are_no_pair() -> None:
         ("dual_momentum", "AB", {"safe": "C"}, "long_only", "/parameters/safe", "C is not one of the run's symbols"),
         ("dual_momentum", "A", {"safe": "A"}, "long_only", "/symbols", "another symbol"),
         ("fixed_weights", "AB", {"weights": {"Z": 0.1}}, "long_only", "/parameters/weights/Z", "Z is not one"),
+        ("fixed_weights", "AB", {"weights": {"Z/~": 0.1}}, "long_only", "/parameters/weights/Z~1~0", "Z/~ is not one"),
         ("fixed_weights", "AB", {"weights": {"A": -0.1}}, "long_only", "/parameters/weights/A", "against long_only"),
         ("fixed_weights", "AB", {"weights": {"A": 0.1}}, "short_only", "/parameters/weights/A", "against short_only"),
         ("fixed_weights", "AB", {}, "short_only", "/execution/direction", "short_only"),

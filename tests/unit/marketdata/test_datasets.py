@@ -13,7 +13,7 @@ import pytest
 from backproof.domain.config import BacktestConfig, parse_config
 from backproof.errors import InvalidInput, NotFound
 from backproof.marketdata.demo import demo_lake
-from backproof.services.datasets import DatasetService
+from backproof.services.datasets import DatasetService, SourceInfo
 from backproof.storage.lake import Lake
 
 
@@ -196,7 +196,7 @@ async def test_what_went_away_since_the_check_is_said(datasets: DatasetService) 
 
 async def test_symbols_of_every_source_or_of_one(datasets: DatasetService, tmp_path: Path) -> None:
     await datasets.import_file(prices(tmp_path, "symbol,date,close\nC,2020-01-02,1\n"), "mine")
-    assert await datasets.sources() == ["demo", "mine"]
+    assert await datasets.sources() == [SourceInfo("demo", "XNYS", {"1d": 6}), SourceInfo("mine", "XNYS", {"1d": 1})]
     assert [(one.source, one.symbol) for one in await datasets.symbols()][-2:] == [("demo", "SPX"), ("mine", "C")]
     assert [one.symbol for one in await datasets.symbols("mine")] == ["C"]
     with pytest.raises(NotFound, match="no data source 'nothing'"):
@@ -254,7 +254,8 @@ async def test_intraday_bars_have_the_days_of_their_market(datasets: DatasetServ
     assert (report.calendar, report.zone, report.times) == ("XKRX", "Asia/Seoul", ("08:30", "15:00"))
     [info] = await datasets.symbols("krx", "30m")
     assert (info.first, info.last, info.bars) == (dt.date(2024, 3, 4), dt.date(2024, 3, 6), 40)
-    assert (info.calendar, await datasets.calendar("krx")) == ("XKRX", "XKRX")
+    assert info.calendar == "XKRX"
+    assert SourceInfo("krx", "XKRX", {"30m": 1}) in await datasets.sources()
     asked = config(symbols=["K"], data_source="krx", timeframe="30m", start_date="2024-03-04", end_date="2024-03-04")
     [coverage] = await datasets.check(asked)
     assert (coverage.bars_in_run, coverage.calendar) == (14, "XKRX")
@@ -291,8 +292,6 @@ async def test_a_dataset_has_one_calendar(datasets: DatasetService, lake: Lake, 
     with pytest.raises(InvalidInput, match="no calendar 'NYSE'; there are XNYS"):
         await datasets.import_file(daily, "other", "1d", "NYSE")
     assert (await datasets.import_file(daily, "other")).calendar == "XNYS"
-    with pytest.raises(NotFound):
-        await datasets.calendar("nothing")
 
 
 def test_what_is_assumed_without_a_calendar_is_the_engines_default() -> None:
@@ -316,7 +315,7 @@ async def test_nothing_is_imported_on_any_error(datasets: DatasetService, lake: 
     path = prices(tmp_path, "symbol,date,close\nA,2020-01-02,1\nB,2020-01-02,-1\n")
     with pytest.raises(InvalidInput, match="line 3, column close"):
         await datasets.import_file(path, "mine")
-    assert await datasets.sources() == ["demo"]
+    assert [source.name for source in await datasets.sources()] == ["demo"]
     assert not (tmp_path / "lake").exists()
 
 
@@ -330,7 +329,7 @@ async def test_a_dataset_needs_a_name_of_its_own(datasets: DatasetService, tmp_p
 
 async def test_another_process_sees_an_import_at_once(datasets: DatasetService, lake: Lake, tmp_path: Path) -> None:
     """As `backproof import` beside a running server."""
-    assert "mine" not in await datasets.sources()
+    assert "mine" not in [source.name for source in await datasets.sources()]
     program = (
         "import asyncio, sys; from pathlib import Path\n"
         "from backproof.services.datasets import DatasetService; from backproof.storage.lake import Lake\n"

@@ -2,15 +2,20 @@
 
 import asyncio
 import os
+import threading
 
 import pytest
+from pydantic import BaseModel
 
 from backproof.bootstrap import ServiceFactory
 from backproof.domain.backtest import Backtest, Execution, Progress, RunError, Worker
+from backproof.domain.config import BacktestConfig
 from backproof.domain.documents import Change, eq
 from backproof.domain.events import EventType, RunEvent
 from backproof.domain.lifecycle import FINAL, TRANSITIONS, Status
+from backproof.engine.strategies import check_config
 from backproof.errors import Conflict, IdempotencyMismatch, InvalidInput, NotFound, QueueFull
+from backproof.services.backtests import checking
 from backproof.services.backtests.host import this_host
 from backproof.services.backtests.ledger import Draft
 from backproof.services.backtests.models import BacktestPatch, BacktestQuery, MetricRange
@@ -57,6 +62,25 @@ async def test_a_submitted_run_is_durable_queued_and_announced(
     stored = await services.repository.get(Backtest, run.id)
     assert stored is not None
     assert (stored.outbox, stored.relay_pending) == ((), False)
+
+
+async def test_a_strategy_that_is_slow_to_check_keeps_nobody_else_waiting(
+    services: ServiceFactory, demo_config: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a plug-in may be, whose import or whose validators are anybody's code."""
+    began, let_go = threading.Event(), threading.Event()
+
+    def slow(config: BacktestConfig) -> BaseModel:
+        began.set()
+        assert let_go.wait(20), "the event loop waits for it"
+        return check_config(config)
+
+    monkeypatch.setattr(checking, "check_config", slow)
+    work = asyncio.create_task(services.orchestrator.submit(demo_config, OWNER))
+    assert await asyncio.to_thread(began.wait, 20)
+    assert (await services.orchestrator.find(BacktestQuery(), OWNER)).items == []
+    let_go.set()
+    assert (await work).status == Status.QUEUED
 
 
 async def test_a_run_goes_from_queued_to_completed_with_everything_recorded(
