@@ -6,10 +6,9 @@ empyrical's where it has one; METRIC_NOTES says each in a sentence.
 
 import math
 from statistics import NormalDist
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from backproof.engine.arrays import FloatArray, IntArray
 from backproof.engine.calendar import DateArray, last_of_each
@@ -28,7 +27,6 @@ from backproof.engine.trade_analysis import (
 if TYPE_CHECKING:
     from backproof.engine.metrics import Metrics
 
-Scalar = TypeVar("Scalar", bound=np.generic)
 
 NO_BARS = "the run has no bar"
 FEW_BARS = "the run has too few bars"
@@ -99,7 +97,6 @@ def full_metrics(
     gross: FloatArray,
     dates: DateArray,
     risk_free: float,
-    periods: float,  # noqa: ARG001 -- no metric of this list is annualised
     trades: Records,
 ) -> "tuple[Metrics, dict[str, str]]":
     """Return the metrics beyond the headline, and for each that is None one sentence why.
@@ -110,7 +107,6 @@ def full_metrics(
     gross    : shape (n_bars,), sum of the absolute values of all positions, account currency
     dates    : shape (n_bars,), datetime64, ascending
     risk_free: rate of one period
-    periods  : A, periods per year
     trades   : shape (n_trades,), records as `Result.trades`; open ones are left out; mae and mfe NaN = unknown
     returned : finite Python floats and ints, or None
     """
@@ -196,13 +192,17 @@ def yearly_returns(equity: FloatArray, dates: DateArray, capital: float) -> Reco
     return table
 
 
-def last_of_day(values: npt.NDArray[Scalar], days: DateArray) -> npt.NDArray[Scalar]:
-    """Return the values at the last bar of each distinct day, to resample an intraday curve (or its dates) to days.
+def simple_returns(values: FloatArray) -> FloatArray:
+    """Returns from value to value, 0 after a value <= 0, where the run is over.
 
-    values: shape (n_bars,), of any kind
-    days  : shape (n_bars,), datetime64[D], ascending: the exchange's day of each bar
+    values : shape (n,), account currency
+    returns: shape (max(n - 1, 0),), fraction
     """
-    return values[last_of_each(days)]
+    returns = np.zeros(max(len(values) - 1, 0))
+    over = np.flatnonzero(values <= 0.0)
+    stop = min(int(over[0]) if len(over) else len(values), len(returns))
+    returns[:stop] = values[1 : stop + 1] / values[:stop] - 1.0
+    return returns
 
 
 def probabilistic_sharpe(sharpe: float, skew: float, kurtosis: float, count: int) -> float | str:

@@ -12,7 +12,8 @@ from backproof.engine.bars import Bars, Memory, Panel, RunBars
 from backproof.engine.calendar import days_spanned, last_of_each
 from backproof.engine.decisions import Signals, checked_mask
 from backproof.engine.rows import ROW_SIZE, WORK_ROWS, simulate_rows
-from backproof.engine.setup import Rules, Scale, market_of, run_of
+from backproof.engine.scale import Scale
+from backproof.engine.setup import Rules, market_of, run_of
 from backproof.engine.strategies import Strategy
 from backproof.engine.strategies.failures import failure
 from backproof.errors import BackproofError, StrategyError

@@ -21,7 +21,8 @@ from backproof.engine.bars import Bars, Memory
 from backproof.engine.blocks import Job, World, alone_on, run_block
 from backproof.engine.metrics import headline_columns
 from backproof.engine.rows import ROW_LAST, ROW_SIZE
-from backproof.engine.setup import Rules, Scale, rules_of, scale_of
+from backproof.engine.scale import Scale, scale_of
+from backproof.engine.setup import Rules, rules_of
 from backproof.engine.simulation import simulate
 from backproof.engine.strategies import Strategy, check_config, configured, find_strategy
 from backproof.errors import DataError, FieldError, InvalidInput
@@ -306,7 +307,9 @@ class _Plan:
             config = config.model_copy(update={"symbols": config.symbols[:1]})
         execution = config.execution
         bars = (config.start_date, config.end_date, execution.fill, execution.price_mode, config.risk.levels)
-        return _Variant(config, rules_of(config), scale_of(config, self._bars), (*bars, config.periods_per_year))
+        return _Variant(
+            config, rules_of(config), scale_of(config, self._bars.calendar), (*bars, config.periods_per_year)
+        )
 
     # ---- running ----------------------------------------------------------------------------------------------
 

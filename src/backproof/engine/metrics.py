@@ -11,24 +11,11 @@ import numpy as np
 
 from backproof.engine import statistics as s
 from backproof.engine.arrays import FloatArray
-from backproof.engine.calendar import WEEKS
 
 Metrics: TypeAlias = dict[str, float | int | None]
 
 TINY = 1e-12  # a denominator below this is rounding noise: the ratio is undefined
 DAYS_PER_YEAR = 365.25
-
-
-def periods_per_year(timeframe: str, days_per_year: float, given: float | None) -> float:
-    """A, that ratios are annualised with: the calendar's days (also for intraday bars), or 52 weeks."""
-    if given is not None:
-        return given
-    return WEEKS if timeframe == "1w" else days_per_year
-
-
-def period_rate(annual: float, periods: float) -> float:
-    """The risk-free rate of one bar; OverflowError when there are too few bars in a year to have one."""
-    return float((1.0 + annual) ** (1.0 / periods) - 1.0) if annual else 0.0
 
 
 def headline(

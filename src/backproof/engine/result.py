@@ -72,9 +72,8 @@ class Result:
         room = np.empty((statistics.TOTAL_ROOM, len(self.symbols)))
         statistics.trade_totals(self._keys, self._values, len(self._keys), room, totals)
         last = float(self.equity[-1]) if count else capital
-        span = self._run.days[self._run.first : self._run.first + count]  # the market's days, also of intraday bars
         self.metrics: Metrics = headline(
-            moments, totals, last, capital, len(periods), days_spanned(span), self.periods_per_year
+            moments, totals, last, capital, len(periods), days_spanned(self._days), self.periods_per_year
         )
         self.benchmark: FloatArray | None = None
         self.benchmark_metrics: Metrics | None = None
@@ -100,7 +99,12 @@ class Result:
     @cached_property
     def _period_ends(self) -> IntArray:
         """Bars whose values give the returns of intraday runs: the last one of every day."""
-        return last_of_each(self._run.days[self._run.first : self._run.first + len(self.dates)])
+        return last_of_each(self._days)
+
+    @property
+    def _days(self) -> DateArray:
+        """The market's day of each bar."""
+        return self._run.days[self._run.first : self._run.first + len(self.dates)]
 
     def __repr__(self) -> str:
         total = self.metrics["total_return"]
@@ -132,7 +136,6 @@ class Result:
             gross=self.gross,
             dates=self.dates,
             risk_free=self._risk_free,
-            periods=self.periods_per_year,
             trades=self.trades,
         )
 
@@ -140,6 +143,16 @@ class Result:
     def drawdowns(self) -> Records:
         """The ten deepest falls from a peak; see `analysis.drawdown_table`."""
         return analysis.drawdown_table(self.equity, self.dates, self.config.initial_capital)
+
+    @cached_property
+    def monthly_returns(self) -> Records:
+        """year, month, return of every month with a bar on the market's calendar; compounded, the total return."""
+        return analysis.monthly_returns(self.equity, self._days, self.config.initial_capital)
+
+    @cached_property
+    def yearly_returns(self) -> Records:
+        """year, return of every year with a bar; as `monthly_returns`."""
+        return analysis.yearly_returns(self.equity, self._days, self.config.initial_capital)
 
     @cached_property
     def fills(self) -> Records:

@@ -12,7 +12,6 @@ from backproof.engine.arrays import Actions, FloatArray, IntArray, Market
 from backproof.engine.bars import Bars, Panel, RunBars
 from backproof.engine.calendar import MINUTES
 from backproof.engine.frames import unexplained
-from backproof.engine.metrics import period_rate, periods_per_year
 from backproof.errors import FieldError, InvalidInput
 
 _FILL_AT = {"next_open": l.NEXT_OPEN, "next_close": l.NEXT_CLOSE, "same_close": l.SAME_CLOSE}
@@ -61,29 +60,6 @@ def market_of(config: BacktestConfig, panel: Panel) -> tuple[Market, Actions]:
     if config.execution.price_mode == "raw":
         return panel.raw, panel.actions
     return panel.adjusted, no_actions(len(panel.series))
-
-
-class Scale(NamedTuple):
-    """How a run's returns are annualised.
-
-    periods:   A, per year
-    risk_free: the rate of one period
-    by_day:    returns are those of days, of bars within a day
-    """
-
-    periods: float
-    risk_free: float
-    by_day: bool
-
-
-def scale_of(config: BacktestConfig, bars: Bars) -> Scale:
-    periods = periods_per_year(config.timeframe, bars.calendar.days_per_year, config.periods_per_year)
-    try:
-        rate = period_rate(config.risk_free_rate, periods)
-    except OverflowError:
-        message = "so few periods per year leave no risk-free rate per bar"
-        raise InvalidInput.at("/periods_per_year", "too_small", message) from None
-    return Scale(periods, rate, config.timeframe in MINUTES and config.periods_per_year is None)
 
 
 def no_actions(symbols: int) -> Actions:

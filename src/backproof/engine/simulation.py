@@ -19,7 +19,8 @@ from backproof.engine.decisions import Decisions, Signals, Weights, checked
 from backproof.engine.fingerprint import ENGINE_SEMANTICS, identify
 from backproof.engine.kernel import advance, decide
 from backproof.engine.result import Result
-from backproof.engine.setup import market_of, rules_of, run_of, scale_of
+from backproof.engine.scale import scale_of
+from backproof.engine.setup import market_of, rules_of, run_of
 from backproof.engine.strategies import (
     Strategy,
     check_config,
@@ -114,7 +115,7 @@ class Simulation:
         panel = bars.panel(config.symbols)
         self.run = run_of(config, bars, panel)
         self.market, self.actions = market_of(config, panel)
-        self.scale = scale_of(config, bars)
+        self.scale = scale_of(config, bars.calendar)
         self.total_bars = self.run.stop - self.run.first
         self.position = 0
         self.dates: DateArray = panel.dates[self.run.first : self.run.stop]

@@ -82,7 +82,6 @@ def measure(
         gross=np.zeros(len(equity)) if gross is None else np.asarray(gross, dtype=np.float64),
         dates=weekdays(len(equity)) if dates is None else np.asarray(dates),
         risk_free=rf,
-        periods=252.0,
         trades=trades,
     )
 

@@ -26,11 +26,12 @@ from scipy import stats
 from backproof.engine.analysis import (
     drawdown_table,
     full_metrics,
-    last_of_day,
     monthly_returns,
     probabilistic_sharpe,
+    simple_returns,
     yearly_returns,
 )
+from backproof.engine.calendar import last_of_each
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -246,9 +247,25 @@ def test_months_are_empyricals() -> None:
 
 def test_the_last_bar_of_each_day_stands_for_the_day() -> None:
     days = np.array(["2024-01-02"] * 3 + ["2024-01-03"] + ["2024-01-05"] * 2, dtype="M8[D]")
-    assert last_of_day(np.arange(6.0), days).tolist() == [2.0, 3.0, 5.0]
-    assert last_of_day(days, days).astype(str).tolist() == ["2024-01-02", "2024-01-03", "2024-01-05"]
-    assert last_of_day(np.empty(0), days[:0]).tolist() == []
+    assert last_of_each(days).tolist() == [2, 3, 5]
+    assert last_of_each(days[:0]).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([100.0, 110.0, 99.0], [0.1, -0.1]),
+        ([100.0, 0.0, 0.0], [-1.0, 0.0]),
+        ([100.0, -50.0, -50.0], [-1.5, 0.0]),
+        ([0.0, 0.0], [0.0]),
+        ([100.0], []),
+        ([], []),
+    ],
+)
+def test_returns_are_from_value_to_value_and_zero_once_the_account_is_gone(
+    values: list[float], expected: list[float]
+) -> None:
+    assert simple_returns(np.array(values)).tolist() == pytest.approx(expected)
 
 
 def test_returns_of_days_go_with_an_intraday_curve() -> None:
@@ -260,7 +277,6 @@ def test_returns_of_days_go_with_an_intraday_curve() -> None:
         gross=equity,
         dates=np.array(["2024-01-02T15", "2024-01-02T16", "2024-01-03T15", "2024-01-03T16"], dtype="M8[h]"),
         risk_free=0.0,
-        periods=252.0,
         trades=NO_TRADES,
     )
     assert (m["best_period"], m["worst_period"]) == (0.1, 0.1)

@@ -325,3 +325,14 @@ def test_a_calendar_that_does_not_exist_is_refused_with_those_that_do() -> None:
     with pytest.raises(DataError, match=r"no calendar 'NYSE'; there are XNYS, .*24/7") as caught:
         bars_of({"A": prices([10.0])}, "NYSE")
     assert caught.value.details["calendar"] == "NYSE"
+
+
+def test_months_and_years_are_those_of_the_market() -> None:
+    """Two bars of Seoul: 2 January 08:30 there is still 1 January in UTC, and 31 December 22:00 UTC is the new year."""
+    dates = ["2023-12-29T00:00:00", "2023-12-31T22:00:00", "2024-02-01T00:00:00"]
+    result = simulate({"A": prices([10.0, 11.0, 12.1], dates=dates)}, calendar="XKRX")
+    months = [(int(m["year"]), int(m["month"])) for m in result.monthly_returns]
+    assert months == [(2023, 12), (2024, 1), (2024, 2)]
+    assert [int(y["year"]) for y in result.yearly_returns] == [2023, 2024]
+    growth = np.prod(1.0 + result.monthly_returns["return"]) - 1.0
+    assert growth == pytest.approx(result.metrics["total_return"])

@@ -9,7 +9,8 @@ import numpy as np
 
 from backproof.domain.config import BacktestConfig
 from backproof.engine import analysis
-from backproof.engine.calendar import MINUTES, find_calendar, local_days
+from backproof.engine.calendar import find_calendar, last_of_each, local_days
+from backproof.engine.scale import scale_of
 from backproof.services.backtests.models import FullMetrics
 
 if TYPE_CHECKING:
@@ -32,27 +33,23 @@ TRADE_COLUMNS = {
 }
 
 
-def full_metrics(
-    config: BacktestConfig, periods: float, calendar: str, curve: "pa.Table", trades: "pa.Table"
-) -> FullMetrics:
+def full_metrics(config: BacktestConfig, calendar: str, curve: "pa.Table", trades: "pa.Table") -> FullMetrics:
     """The same numbers as `Result.full_metrics` and `Result.drawdowns`.
 
-    periods:  periods per year, as the run had them
     calendar: of the bars; its days are the periods of an intraday run
     curve:    columns EQUITY_COLUMNS; trades: as stored
     """
     dates, equity, gross = (curve[name].to_numpy() for name in EQUITY_COLUMNS)
-    values = equity
-    if config.timeframe in MINUTES and config.periods_per_year is None:
-        values = analysis.last_of_day(equity, local_days(dates, find_calendar(calendar).zone))
+    market = find_calendar(calendar)
+    scale = scale_of(config, market)
+    values = equity[last_of_each(local_days(dates, market.zone))] if scale.by_day else equity
     metrics, reasons = analysis.full_metrics(
-        returns=_returns(values),
+        returns=analysis.simple_returns(values),
         equity=equity,
         capital=config.initial_capital,
         gross=gross,
         dates=dates,
-        risk_free=(1.0 + config.risk_free_rate) ** (1.0 / periods) - 1.0 if config.risk_free_rate else 0.0,
-        periods=periods,
+        risk_free=scale.risk_free,
         trades=_records(trades, dates.dtype),
     )
     falls = analysis.drawdown_table(equity, dates, config.initial_capital)
@@ -61,15 +58,6 @@ def full_metrics(
         if row["recovery_date"] is None:
             row["recovery_days"] = None
     return FullMetrics(metrics, reasons, rows)
-
-
-def _returns(values: Array) -> Array:
-    """Of one period each; 0 after a value <= 0, where the run is over: shape (n_values - 1,)."""
-    returns = np.zeros(max(len(values) - 1, 0))
-    over = np.flatnonzero(values <= 0.0)
-    stop = min(int(over[0]) if len(over) else len(values), len(returns))
-    returns[:stop] = values[1 : stop + 1] / values[:stop] - 1.0
-    return returns
 
 
 def _records(trades: "pa.Table", dated: np.dtype[Any]) -> Array:

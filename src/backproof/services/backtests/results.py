@@ -66,7 +66,7 @@ class ResultService:
         trades = self._lake.read_result(path, "trades")
         calendar = manifest.get("calendar", NEW_YORK.calendar)
         known = trades.select([name for name in TRADE_COLUMNS if name in trades.column_names])
-        full = full_metrics(run.config, float(manifest["periods_per_year"]), calendar, curve, known)
+        full = full_metrics(run.config, calendar, curve, known)
         return replace(full, drawdowns=[json_plain(row) for row in full.drawdowns])
 
     def _equity(self, file: ResultFile, capital: float, max_points: int | None) -> EquityCurve:
