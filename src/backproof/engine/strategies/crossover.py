@@ -1,13 +1,12 @@
 """Moving-average crossovers."""
 
+import operator
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import ValidationInfo
 
 from backproof.engine.strategies.base import Kind, Parameters, SignalStrategy
-from backproof.engine.strategies.fields import count
+from backproof.engine.strategies.fields import beside, count
 
 if TYPE_CHECKING:
     from backproof.engine.bars import RunBars
@@ -38,13 +37,7 @@ def _line_signals(act: str, bars: "RunBars", fast: "FloatArray", slow: "FloatArr
     return mask
 
 
-def slow_is_slower(slow: int, info: ValidationInfo) -> int:
-    fast = info.data.get("fast")
-    if fast is not None and fast >= slow:
-        raise PydanticCustomError(
-            "fast_not_below_slow", "slow ({slow}) must be greater than fast ({fast})", {"slow": slow, "fast": fast}
-        )
-    return slow
+_slow_is_slower = beside("fast", operator.gt, "fast_not_below_slow", "slow ({slow}) must be greater than fast ({fast})")
 
 
 class CrossoverParams(Parameters):
@@ -52,7 +45,7 @@ class CrossoverParams(Parameters):
     slow: Annotated[int, count("Bars of the slow average, more than fast.", (20, 250), 5, least=2)] = 50
     signal: Act = "level"
 
-    _in_order = field_validator("slow")(slow_is_slower)
+    _in_order = field_validator("slow")(_slow_is_slower)
 
 
 class MovingAverageCrossover(SignalStrategy):
@@ -109,7 +102,7 @@ class MacdParams(Parameters):
     signal_period: Annotated[int, count("Bars of the average of the MACD, its signal line.", (5, 15))] = 9
     signal: Act = "level"
 
-    _in_order = field_validator("slow")(slow_is_slower)
+    _in_order = field_validator("slow")(_slow_is_slower)
 
 
 class Macd(SignalStrategy):

@@ -3,9 +3,12 @@
 The JSON Schema of every number has `sensible`, the ends of that range, and `step`, a distance worth telling apart.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, LiteralString
 
 from pydantic import Field
+from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import ValidationInfo
 
 
 def count(description: str, sensible: tuple[int, int], step: int = 1, *, least: int = 1, most: int = 5000) -> Any:
@@ -34,3 +37,20 @@ def number(
         description=description,
         json_schema_extra=extra,
     )
+
+
+def beside(
+    other: str, fits: Callable[[Any, Any], bool], code: LiteralString, message: LiteralString
+) -> Callable[[Any, ValidationInfo], Any]:
+    """A validator (`field_validator`) of how a value stands to that of a field before it; None on either side fits.
+
+    fits: of the value and the other one; message: has both by the names of their fields
+    """
+
+    def check(value: Any, info: ValidationInfo) -> Any:
+        given = info.data.get(other)
+        if value is not None and given is not None and not fits(value, given):
+            raise PydanticCustomError(code, message, {str(info.field_name): value, other: given})
+        return value
+
+    return check

@@ -3,11 +3,10 @@
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import field_validator
-from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import ValidationInfo
 
 from backproof.engine.strategies.base import Kind, Parameters, SignalStrategy
 from backproof.engine.strategies.fields import count, number
+from backproof.engine.strategies.reversion import overbought_is_above
 
 if TYPE_CHECKING:
     from backproof.engine.bars import RunBars
@@ -21,17 +20,7 @@ class StochasticParams(Parameters):
     oversold: Annotated[float, number("Enter long below this %D.", (10.0, 40.0), 5.0, least=0.0, most=100.0)] = 20.0
     overbought: Annotated[float, number("Leave above this %D.", (60.0, 90.0), 5.0, least=0.0, most=100.0)] = 80.0
 
-    @field_validator("overbought")
-    @classmethod
-    def _in_order(cls, overbought: float, info: ValidationInfo) -> float:
-        oversold = info.data.get("oversold")
-        if oversold is not None and oversold >= overbought:
-            raise PydanticCustomError(
-                "oversold_not_below_overbought",
-                "overbought ({overbought}) must be greater than oversold ({oversold})",
-                {"overbought": overbought, "oversold": oversold},
-            )
-        return overbought
+    _in_order = field_validator("overbought")(overbought_is_above)
 
 
 class Stochastic(SignalStrategy):

@@ -1,13 +1,12 @@
 """Trading the spread between two symbols."""
 
+import operator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import ValidationInfo
 
 from backproof.engine.strategies.base import Kind, Parameters, WeightStrategy
-from backproof.engine.strategies.fields import count, number
+from backproof.engine.strategies.fields import beside, count, number
 from backproof.errors import FieldError
 
 if TYPE_CHECKING:
@@ -33,29 +32,12 @@ class PairsParams(Parameters):
     ] = None
     exposure: Annotated[float, number("Sum of the two weights' sizes.", (0.5, 2.0), 0.25, above=0.0, most=100.0)] = 1.0
 
-    @field_validator("exit")
-    @classmethod
-    def _exit_is_inside(cls, exit_: float, info: ValidationInfo) -> float:
-        entry = info.data.get("entry")
-        if entry is not None and exit_ >= entry:
-            raise PydanticCustomError(
-                "exit_not_below_entry",
-                "exit ({exit}) must be less than entry ({entry})",
-                {"exit": exit_, "entry": entry},
-            )
-        return exit_
-
-    @field_validator("stop")
-    @classmethod
-    def _stop_is_outside(cls, stop: float | None, info: ValidationInfo) -> float | None:
-        entry = info.data.get("entry")
-        if stop is not None and entry is not None and stop <= entry:
-            raise PydanticCustomError(
-                "stop_not_above_entry",
-                "stop ({stop}) must be greater than entry ({entry})",
-                {"stop": stop, "entry": entry},
-            )
-        return stop
+    _exit_is_inside = field_validator("exit")(
+        beside("entry", operator.lt, "exit_not_below_entry", "exit ({exit}) must be less than entry ({entry})")
+    )
+    _stop_is_outside = field_validator("stop")(
+        beside("entry", operator.gt, "stop_not_above_entry", "stop ({stop}) must be greater than entry ({entry})")
+    )
 
 
 class PairsSpread(WeightStrategy):

@@ -1,13 +1,12 @@
 """Portfolios by target weights: the baseline, equal weights, momentum rotation."""
 
+import operator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import ValidationInfo
 
 from backproof.engine.strategies.base import Kind, Parameters, WeightStrategy
-from backproof.engine.strategies.fields import count
+from backproof.engine.strategies.fields import beside, count
 from backproof.engine.strategies.schedule import ScheduleParams, TimingParams, strongest
 from backproof.errors import FieldError
 
@@ -27,17 +26,12 @@ class MomentumParams(ScheduleParams):
     skip: Annotated[int, count("Latest own bars left out.", (0, 21), 21, least=0)] = 0
     top: Annotated[int, count("Places in the portfolio.", (1, 10), most=1000)] = 3
 
-    @field_validator("skip")
-    @classmethod
-    def _skip_is_shorter(cls, skip: int, info: ValidationInfo) -> int:
-        lookback = info.data.get("lookback")
-        if lookback is not None and skip >= lookback:
-            raise PydanticCustomError(
-                "skip_not_below_lookback",
-                "skip ({skip}) must be less than lookback ({lookback})",
-                {"skip": skip, "lookback": lookback},
-            )
-        return skip
+    _skip_is_shorter = field_validator("skip")(
+        beside(
+            *("lookback", operator.lt, "skip_not_below_lookback"),
+            "skip ({skip}) must be less than lookback ({lookback})",
+        )
+    )
 
 
 class BuyAndHold(WeightStrategy):

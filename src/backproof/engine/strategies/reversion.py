@@ -1,17 +1,21 @@
 """Mean reversion."""
 
+import operator
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import field_validator
-from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import ValidationInfo
 
 from backproof.engine.strategies.base import Kind, Parameters, SignalStrategy
-from backproof.engine.strategies.fields import count, number
+from backproof.engine.strategies.fields import beside, count, number
 
 if TYPE_CHECKING:
     from backproof.engine.bars import RunBars
     from backproof.engine.strategies.base import Indicators, SignalMask
+
+overbought_is_above = beside(
+    *("oversold", operator.gt, "oversold_not_below_overbought"),
+    "overbought ({overbought}) must be greater than oversold ({oversold})",
+)
 
 
 class RsiParams(Parameters):
@@ -19,17 +23,7 @@ class RsiParams(Parameters):
     oversold: Annotated[float, number("Enter long below this RSI.", (10.0, 40.0), 5.0, least=0.0, most=100.0)] = 30.0
     overbought: Annotated[float, number("Leave above this RSI.", (50.0, 90.0), 5.0, least=0.0, most=100.0)] = 70.0
 
-    @field_validator("overbought")
-    @classmethod
-    def _in_order(cls, overbought: float, info: ValidationInfo) -> float:
-        oversold = info.data.get("oversold")
-        if oversold is not None and oversold >= overbought:
-            raise PydanticCustomError(
-                "oversold_not_below_overbought",
-                "overbought ({overbought}) must be greater than oversold ({oversold})",
-                {"overbought": overbought, "oversold": oversold},
-            )
-        return overbought
+    _in_order = field_validator("overbought")(overbought_is_above)
 
 
 class RsiMeanReversion(SignalStrategy):

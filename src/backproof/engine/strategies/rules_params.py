@@ -20,6 +20,7 @@ from backproof.engine.rules.rulebook import MOST_VALUES, TYPES, Rulebook, rulebo
 from backproof.engine.rules.tree import Negative, Number, printed
 from backproof.engine.strategies.base import Parameters
 from backproof.engine.strategies.fields import count, number
+from backproof.engine.strategies.schedule import Rebalance, Start, decision_bars
 from backproof.errors import FieldError
 
 if TYPE_CHECKING:
@@ -86,13 +87,9 @@ class RulesParams(Parameters):
     entry_order: Annotated[EntryOrder | None, Field(description="Limit or stop entries; else at the market.")] = None
     rank: Annotated[StrictStr | None, _text("Number to rotate by: the greatest are held.")] = None
     top: Annotated[int | None, count("Places of a rotation, with rank.", (1, 10), most=1000)] = None
-    rebalance: Annotated[
-        Literal["daily", "weekly", "monthly", "quarterly"], Field(description="How often, with rank.")
-    ] = "monthly"
+    rebalance: Annotated[Rebalance, Field(description="How often, with rank.")] = "monthly"
     exposure: Annotated[float, number("Sum of the weights, with rank.", (0.25, 1.0), 0.25, above=0.0, most=100.0)] = 1.0
-    start: Annotated[
-        Literal["schedule", "first_bar"], Field(description="first_bar: decide on the run's first bar too, with rank.")
-    ] = "schedule"
+    start: Annotated[Start, Field(description="first_bar: decide on the run's first bar too, with rank.")] = "schedule"
     values: Annotated[
         dict[str, Annotated[float | str, BeforeValidator(_value)]],
         Field(max_length=MOST_VALUES, description="Named numbers, to be varied, and named parts of rules."),
@@ -173,10 +170,7 @@ class RulesParams(Parameters):
         return found
 
     def decision_bars(self, bars: "RunBars") -> "npt.NDArray[np.int64]":
-        """Bars of the calendar on which the schedule asks for weights, increasing."""
-        from backproof.engine.calendar import period_ends
-
-        return period_ends(bars.days, bars.first, self.rebalance, also_first=self.start == "first_bar")
+        return decision_bars(bars, self.rebalance, self.start)
 
     def refusals(self, direction: str, fill: str | None = None) -> list[FieldError]:
         """What a configuration has that these rules cannot be run with; fill None: not known yet."""

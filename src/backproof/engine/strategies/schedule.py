@@ -15,19 +15,22 @@ if TYPE_CHECKING:
     from backproof.engine.strategies.base import FloatArray
 
 Rebalance = Literal["daily", "weekly", "monthly", "quarterly"]
+Start = Literal["schedule", "first_bar"]
+
+
+def decision_bars(bars: "RunBars", rebalance: Rebalance, start: Start) -> "npt.NDArray[np.int64]":
+    """Bars of the calendar on which the schedule asks for weights, increasing."""
+    from backproof.engine.calendar import period_ends
+
+    return period_ends(bars.days, bars.first, rebalance, also_first=start == "first_bar")
 
 
 class TimingParams(Parameters):
     rebalance: Annotated[Rebalance, Field(description="How often, decided at the period's last bar.")] = "monthly"
-    start: Annotated[
-        Literal["schedule", "first_bar"], Field(description="first_bar: decide on the run's first bar too.")
-    ] = "schedule"
+    start: Annotated[Start, Field(description="first_bar: decide on the run's first bar too.")] = "schedule"
 
     def decision_bars(self, bars: "RunBars") -> "npt.NDArray[np.int64]":
-        """Bars of the calendar on which the schedule asks for weights, increasing."""
-        from backproof.engine.calendar import period_ends
-
-        return period_ends(bars.days, bars.first, self.rebalance, also_first=self.start == "first_bar")
+        return decision_bars(bars, self.rebalance, self.start)
 
 
 class ScheduleParams(TimingParams):

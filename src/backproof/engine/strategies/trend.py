@@ -1,13 +1,12 @@
 """Trend following by trailing bands and directional movement."""
 
+import operator
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import field_validator
-from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import ValidationInfo
 
 from backproof.engine.strategies.base import Kind, Parameters, SignalStrategy
-from backproof.engine.strategies.fields import count, number
+from backproof.engine.strategies.fields import beside, count, number
 
 if TYPE_CHECKING:
     from backproof.engine.bars import RunBars
@@ -103,17 +102,12 @@ class SarParams(Parameters):
         float, number("Greatest acceleration, not below the step.", (0.1, 0.4), 0.05, above=0.0, most=1.0)
     ] = 0.2
 
-    @field_validator("maximum")
-    @classmethod
-    def _not_below_the_step(cls, maximum: float, info: ValidationInfo) -> float:
-        acceleration = info.data.get("acceleration")
-        if acceleration is not None and acceleration > maximum:
-            raise PydanticCustomError(
-                "acceleration_above_maximum",
-                "maximum ({maximum}) must not be less than acceleration ({acceleration})",
-                {"maximum": maximum, "acceleration": acceleration},
-            )
-        return maximum
+    _not_below_the_step = field_validator("maximum")(
+        beside(
+            *("acceleration", operator.ge, "acceleration_above_maximum"),
+            "maximum ({maximum}) must not be less than acceleration ({acceleration})",
+        )
+    )
 
 
 class ParabolicSar(SignalStrategy):
