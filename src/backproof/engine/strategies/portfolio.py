@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
+from backproof.domain.config import pointer_of
 from backproof.engine.strategies.base import Kind, Parameters, WeightStrategy
 from backproof.engine.strategies.fields import beside, count
 from backproof.engine.strategies.schedule import ScheduleParams, TimingParams, strongest
@@ -144,7 +145,7 @@ class FixedWeights(WeightStrategy):
         direction = config.execution.direction
         errors = []
         for symbol, weight in params.weights.items():
-            pointer = f"/parameters/weights/{symbol}"
+            pointer = pointer_of(("parameters", "weights", symbol))
             if symbol not in config.symbols:
                 errors.append(FieldError(pointer, "unknown_symbol", f"{symbol[:40]} is not one of the run's symbols"))
             elif (weight < 0.0 and direction == "long_only") or (weight > 0.0 and direction == "short_only"):
