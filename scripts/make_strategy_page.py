@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from backproof.engine.strategies import Strategy, all_strategies
+from backproof.engine.strategies import Strategy, built_in_strategies
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "strategies.md"
 KINDS = {
@@ -17,7 +17,9 @@ KINDS = {
     "risk": "Risk",
     "portfolio": "Portfolio",
     "baseline": "Baseline",
+    "rules": "Your own rules",
 }
+FORMS = {"signals": "signals", "weights": "target weights", "events": "orders bar by bar"}
 HEAD = """# Strategies
 
 Made by `scripts/make_strategy_page.py` from the strategies themselves; a test holds it to them. The rules of
@@ -44,25 +46,31 @@ and fills where `execution.fill` says, lookbacks count a symbol's own bars, an u
 def page() -> str:
     parts = [HEAD]
     for kind, title in KINDS.items():
-        chosen = [strategy for strategy in all_strategies() if strategy.kind == kind]
-        if chosen:
-            parts += [f"\n## {title}\n", *(section(strategy) for strategy in chosen)]
+        chosen = [strategy for strategy in built_in_strategies() if strategy.kind == kind]
+        told = rules_section if kind == "rules" else section
+        parts += [f"\n## {title}\n", *(told(strategy) for strategy in chosen)]
     return "".join(parts)
 
 
+def head(strategy: type[Strategy]) -> list[str]:
+    rule = f"**Rule.** {strategy.rule[0].upper()}{strategy.rule[1:]}.\n"
+    return [f"\n### `{strategy.name}`\n", f"{strategy.summary}\n", rule]
+
+
+def rules_section(strategy: type[Strategy]) -> str:
+    """Its parameters are texts, which say how it decides and after how many bars."""
+    fields = strategy.Params.model_json_schema()["properties"]
+    table = ["| parameter | |", "|---|---|", *(f"| `{name}` | {fields[name]['description']} |" for name in fields)]
+    links = "See [writing rules](../guides/writing-rules.md) and [the language of rules](rules-language.md).\n"
+    return "\n".join([*head(strategy), links, *table, ""])
+
+
 def section(strategy: type[Strategy]) -> str:
-    params = strategy.Params()
-    form = "target weights" if strategy(params).form == "weights" else "signals"
-    bars = strategy(params).warmup()
+    made = strategy(strategy.Params())
+    bars = made.warmup()
     first = "from the first bar on" if bars == 0 else f"first decision after {bars} bar{'s' * (bars > 1)}"
-    facts = ", ".join([form, *(["long only"] if strategy.long_only else []), first])
-    lines = [
-        f"\n### `{strategy.name}`\n",
-        f"{strategy.summary}\n",
-        f"**Rule.** {strategy.rule[0].upper()}{strategy.rule[1:]}.\n",
-        f"**Source.** {strategy.source}.\n",
-        f"{facts[0].upper()}{facts[1:]}.\n",
-    ]
+    facts = ", ".join([FORMS[made.form], *(["long only"] if strategy.long_only else []), first])
+    lines = [*head(strategy), f"**Source.** {strategy.source}.\n", f"{facts[0].upper()}{facts[1:]}.\n"]
     fields = strategy.Params.model_json_schema().get("properties", {})
     if fields:
         table = ["| parameter | default | sensible | limits | |", "|---|---|---|---|---|"]
@@ -98,4 +106,4 @@ def limits(schema: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page())
-    sys.stdout.write(f"{PAGE}: {len(all_strategies())} strategies\n")
+    sys.stdout.write(f"{PAGE}: {len(built_in_strategies())} strategies\n")
