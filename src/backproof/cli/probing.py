@@ -18,7 +18,6 @@ from backproof.cli.yamlfile import ConfigFile, read_config
 from backproof.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from backproof.domain.config import BacktestConfig
     from backproof.settings import Settings
 
 CLEAN, FOUND = 0, 3
@@ -54,13 +53,14 @@ def probe_file(settings: "Settings", path: Path, seed: int, as_json: bool) -> in
 
 async def _probed(settings: "Settings", file: ConfigFile, seed: int) -> dict[str, Any]:
     from backproof.marketdata.demo import demo_lake
+    from backproof.services.backtests.checking import checked
     from backproof.services.datasets import DatasetService
-    from backproof.services.probes import checked, probe_here
+    from backproof.services.probes import probe_here
     from backproof.storage.lake import Lake
 
     datasets = DatasetService(Lake(settings.lake_path, demo_lake()), settings.default_data_source)
     try:
-        config: BacktestConfig = await checked(datasets, file.config)
+        config, _ = await checked(datasets, file.config)
         return await probe_here(datasets, config, seed)
     except InvalidInput as error:
         raise BadConfig(file.problems(error)) from None

@@ -15,9 +15,9 @@ from typing import Any
 
 import structlog
 
-from backproof.domain.config import BacktestConfig, parse_config
-from backproof.engine.strategies import check_config
+from backproof.domain.config import BacktestConfig
 from backproof.errors import BackproofError, DataError, FieldError, InvalidInput, NotFound, QueueFull, StrategyError
+from backproof.services.backtests.checking import checked
 from backproof.services.backtests.limits import MemoryLimit
 from backproof.services.datasets import DatasetService
 
@@ -46,7 +46,7 @@ class ProbeService:
         Raises what submitting the backtest would raise, StrategyError for a strategy that fails or does not come back,
         and QueueFull.
         """
-        config = await checked(self._datasets, given)
+        config, _ = await checked(self._datasets, given)
         if self._waiting >= MOST_WAITING:
             raise QueueFull(f"{self._waiting} probes are waiting, which is the limit", retry_after=5)
         self._waiting += 1
@@ -126,20 +126,6 @@ async def _tail(stream: asyncio.StreamReader) -> bytes:
     while chunk := await stream.read(65_536):
         kept = (kept + chunk)[-_LAST_WORDS:]
     return kept
-
-
-async def checked(datasets: DatasetService, given: Mapping[str, object]) -> BacktestConfig:
-    """The parsed configuration; InvalidInput with everything that is wrong with it, data included."""
-    config = parse_config(given)
-    errors: list[FieldError] = []
-    for check in (lambda: asyncio.to_thread(check_config, config), lambda: datasets.check(config)):
-        try:
-            await check()
-        except InvalidInput as error:
-            errors.extend(error.errors)
-    if errors:
-        raise InvalidInput(errors)
-    return config
 
 
 async def probe_here(datasets: DatasetService, config: BacktestConfig, seed: int = 0) -> dict[str, Any]:

@@ -19,13 +19,13 @@ from backproof.domain.backtest import (
     Worker,
     new_id,
 )
-from backproof.domain.config import BacktestConfig, parse_config
+from backproof.domain.config import BacktestConfig
 from backproof.domain.documents import Change, Order, Repository, eq, utc_now
 from backproof.domain.events import EventType, RunEvent
 from backproof.domain.lifecycle import CLAIMED, TRANSITIONS, Status
-from backproof.engine.strategies import check_config
-from backproof.errors import Conflict, FieldError, IdempotencyMismatch, InvalidInput, NotFound, QueueFull
+from backproof.errors import Conflict, IdempotencyMismatch, InvalidInput, NotFound, QueueFull
 from backproof.services.backtests import queries
+from backproof.services.backtests.checking import checked
 from backproof.services.backtests.estimates import Estimator
 from backproof.services.backtests.execution import ExecutionManager
 from backproof.services.backtests.ledger import Draft, RunLedger
@@ -76,7 +76,7 @@ class BacktestOrchestrator:
 
     async def submit(self, given: Mapping[str, object], owner: str, idempotency_key: str | None = None) -> Backtest:
         """Validate, save as queued, and tell the workers. The answer is durable when this returns."""
-        config, coverage = await self._checked(given)
+        config, coverage = await checked(self._datasets, given)
         run_id = new_id("bt")
         if idempotency_key is not None:
             run_id, earlier = await self._reserve(owner, idempotency_key, given, run_id)
@@ -110,7 +110,7 @@ class BacktestOrchestrator:
     async def validate(self, given: Mapping[str, object]) -> Validation:
         """Everything `submit` would say, without doing it."""
         try:
-            config, coverage = await self._checked(given)
+            config, coverage = await checked(self._datasets, given)
         except InvalidInput as error:
             return Validation(valid=False, errors=list(error.errors))
         identical = await self._repository.find(
@@ -319,24 +319,6 @@ class BacktestOrchestrator:
         return given
 
     # ---- inside -----------------------------------------------------------------------------------------------
-
-    async def _checked(self, given: Mapping[str, object]) -> tuple[BacktestConfig, list[Coverage]]:
-        """The parsed configuration and what the data holds; InvalidInput with everything that is wrong."""
-        config = parse_config(given)
-        errors: list[FieldError] = []
-        coverage: list[Coverage] = []
-        try:
-            parameters = check_config(config)
-            config = config.model_copy(update={"parameters": parameters.model_dump(mode="json")})
-        except InvalidInput as error:
-            errors.extend(error.errors)
-        try:
-            coverage = await self._datasets.check(config)
-        except InvalidInput as error:
-            errors.extend(error.errors)
-        if errors:
-            raise InvalidInput(errors)
-        return config, coverage
 
     async def _reserve(
         self, owner: str, key: str, given: Mapping[str, object], run_id: str
