@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, get_args
 
-from backproof.domain.clock import MarketClock
+from backproof.domain.clock import NEW_YORK, MarketClock
 from backproof.domain.config import DATASET_PATTERN, BacktestConfig, Timeframe
 from backproof.errors import FieldError, InvalidInput, NotFound
 from backproof.services.dataset_checks import close_only_errors, date_errors, raw_mode_errors, unknown_symbol
@@ -25,6 +25,15 @@ TIMEFRAMES: tuple[str, ...] = get_args(Timeframe)
 _CACHED_DATES = 64 << 20  # bytes
 _ADJUSTMENT = ("close", "adj_close", "dividend", "split_ratio")
 _MOST_UNEXPLAINED = 1e-2  # as in engine.setup: how far adjusted closes may move without an event
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """Where bars come from. calendar: code of the one they are on; timeframes: number of symbols by timeframe."""
+
+    name: str
+    calendar: str
+    timeframes: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +126,8 @@ class DatasetService:
         self._dates_lock = Lock()
         self._eventless: dict[str, bool] = {}
 
-    async def sources(self) -> list[str]:
-        return await asyncio.to_thread(self._lake.sources)
+    async def sources(self) -> list[SourceInfo]:
+        return await asyncio.to_thread(self._sources)
 
     async def symbols(self, source: str | None = None, timeframe: str = "1d") -> list[SymbolInfo]:
         """All symbols of a source, or of every source; NotFound for an unknown source."""
@@ -138,13 +147,6 @@ class DatasetService:
         return await asyncio.to_thread(
             self._bars, symbol, source or self._default, timeframe, start, end, adjusted, max_points
         )
-
-    async def calendar(self, source: str) -> str:
-        """The code of the calendar that the source's bars are on; NotFound for an unknown source."""
-        clock = await asyncio.to_thread(self._lake.clock, source)
-        if clock is None:
-            raise NotFound(f"there is no data source {source!r}")
-        return clock.calendar
 
     async def import_file(
         self, path: Path, dataset: str, timeframe: str = "1d", calendar: str | None = None, local_times: bool = False
@@ -179,6 +181,16 @@ class DatasetService:
         return await asyncio.to_thread(self._load, config)
 
     # ---- looking around ---------------------------------------------------------------------------------------
+
+    def _sources(self) -> list[SourceInfo]:
+        found = []
+        for name in self._lake.sources():
+            counts = {
+                timeframe: len(self._lake.find_series(name, timeframe)) for timeframe in self._lake.timeframes(name)
+            }
+            clock = self._lake.clock(name) or NEW_YORK
+            found.append(SourceInfo(name, clock.calendar, counts))
+        return found
 
     def _symbols(self, source: str | None, timeframe: str) -> list[SymbolInfo]:
         sources = self._lake.sources() if source is None else [source]

@@ -1,11 +1,9 @@
 """/api/v1/market-data: the prices that are there."""
 
-import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from backproof.bootstrap import ServiceFactory
 from backproof.web.bodies import StrictRoute
 from backproof.web.dependencies import Services
 from backproof.web.openapi import problems
@@ -24,7 +22,7 @@ router = APIRouter(prefix="/api/v1/market-data", tags=["market-data"], route_cla
 )
 async def sources(services: Services) -> PageOut[SourceOut]:
     """`demo` is built in; the others were imported."""
-    items = [await _source(services, name) for name in await services.datasets.sources()]
+    items = [SourceOut.model_validate(source) for source in await services.datasets.sources()]
     return PageOut[SourceOut](items=items, next_cursor=None, total=len(items))
 
 
@@ -58,9 +56,3 @@ async def bars(
     return await services.datasets.bars(
         symbol, asked.source, asked.timeframe, asked.start, asked.end, asked.adjusted, asked.max_points
     )
-
-
-async def _source(services: ServiceFactory, name: str) -> SourceOut:
-    timeframes = await asyncio.to_thread(services.lake.timeframes, name)
-    counts = {timeframe: len(await services.datasets.symbols(name, timeframe)) for timeframe in timeframes}
-    return SourceOut(name=name, calendar=await services.datasets.calendar(name), timeframes=counts)

@@ -1,5 +1,6 @@
 """/api/v1/backtests/{id}/…: what happened to a run and what it computed."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -105,9 +106,7 @@ async def equity(asked: Annotated[EquityIn, Query()], run: Run, services: Servic
 )
 async def trades(asked: Annotated[RowsIn, Query()], run: Run, services: Services) -> Any:
     """From flat to flat, in the order they closed; then the ones still open, marked `open`. 409 without a result."""
-    question = {"list": "trades", "run": run.id}
-    page = await services.results.trades(run, asked.limit, _offset(asked.cursor, question))
-    return _page(page, question)
+    return await _page("trades", services.results.trades, run, asked)
 
 
 @router.get(
@@ -119,9 +118,7 @@ async def trades(asked: Annotated[RowsIn, Query()], run: Run, services: Services
 )
 async def fills(asked: Annotated[RowsIn, Query()], run: Run, services: Services) -> Any:
     """Every execution, in order. 409 without a result."""
-    question = {"list": "fills", "run": run.id}
-    page = await services.results.fills(run, asked.limit, _offset(asked.cursor, question))
-    return _page(page, question)
+    return await _page("fills", services.results.fills, run, asked)
 
 
 @router.get(
@@ -136,9 +133,7 @@ async def account_events(asked: Annotated[RowsIn, Query()], run: Run, services: 
 
     What happened to the run itself is under `events`.
     """
-    question = {"list": "account-events", "run": run.id}
-    page = await services.results.account_events(run, asked.limit, _offset(asked.cursor, question))
-    return _page(page, question)
+    return await _page("account-events", services.results.account_events, run, asked)
 
 
 @router.get(
@@ -184,9 +179,10 @@ def _computed(run: Backtest, value: dict[str, Any] | None) -> dict[str, Any]:
     return value
 
 
-def _offset(cursor: str | None, question: dict[str, Any]) -> int:
-    return int(cursors.decode(cursor, question) or 0)
-
-
-def _page(page: Page[dict[str, Any]], question: dict[str, Any]) -> dict[str, Any]:
+async def _page(
+    name: str, read: Callable[[Backtest, int, int], Awaitable[Page[dict[str, Any]]]], run: Backtest, asked: RowsIn
+) -> dict[str, Any]:
+    """name: of the list, which its cursors belong to."""
+    question = {"list": name, "run": run.id}
+    page = await read(run, asked.limit, int(cursors.decode(asked.cursor, question) or 0))
     return {"items": page.items, "next_cursor": cursors.encode(page.next_cursor, question), "total": page.total}
