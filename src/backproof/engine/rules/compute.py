@@ -7,13 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import talib
 
 from backproof.engine.arrays import FloatArray
+from backproof.engine.ta import MEAN, ta
 
 Line = Callable[..., FloatArray]
-
-_MEAN = talib.MA_Type.SMA  # type: ignore[attr-defined]
 
 
 def _extreme(extreme: Line) -> Line:
@@ -22,43 +20,43 @@ def _extreme(extreme: Line) -> Line:
 
 
 def _stochastic(which: int) -> Line:
-    return lambda high, low, close, n, smooth, d=1: talib.STOCH(high, low, close, n, smooth, _MEAN, d, _MEAN)[which]
+    return lambda high, low, close, n, smooth, d=1: ta.STOCH(high, low, close, n, smooth, MEAN, d, MEAN)[which]
 
 
 LINES: dict[str, Line] = {
-    "sma": talib.SMA,
-    "ema": talib.EMA,
-    "wma": talib.WMA,
-    "dema": talib.DEMA,
-    "tema": talib.TEMA,
-    "trima": talib.TRIMA,
-    "kama": talib.KAMA,
-    "sum": _extreme(talib.SUM),
-    "rsi": talib.RSI,
+    "sma": ta.SMA,
+    "ema": ta.EMA,
+    "wma": ta.WMA,
+    "dema": ta.DEMA,
+    "tema": ta.TEMA,
+    "trima": ta.TRIMA,
+    "kama": ta.KAMA,
+    "sum": _extreme(ta.SUM),
+    "rsi": ta.RSI,
     "stoch_k": _stochastic(0),
     "stoch_d": _stochastic(1),
-    "willr": talib.WILLR,
-    "cci": talib.CCI,
-    "stddev": talib.STDDEV,
-    "true_range": talib.TRANGE,
-    "atr": talib.ATR,
-    "natr": talib.NATR,
-    "adx": talib.ADX,
-    "plus_di": talib.PLUS_DI,
-    "minus_di": talib.MINUS_DI,
-    "linreg": talib.LINEARREG,
-    "linreg_slope": talib.LINEARREG_SLOPE,
-    "sar": talib.SAR,
-    "obv": talib.OBV,
-    "mfi": talib.MFI,
-    "highest": _extreme(talib.MAX),
-    "lowest": _extreme(talib.MIN),
+    "willr": ta.WILLR,
+    "cci": ta.CCI,
+    "stddev": ta.STDDEV,
+    "true_range": ta.TRANGE,
+    "atr": ta.ATR,
+    "natr": ta.NATR,
+    "adx": ta.ADX,
+    "plus_di": ta.PLUS_DI,
+    "minus_di": ta.MINUS_DI,
+    "linreg": ta.LINEARREG,
+    "linreg_slope": ta.LINEARREG_SLOPE,
+    "sar": ta.SAR,
+    "obv": ta.OBV,
+    "mfi": ta.MFI,
+    "highest": _extreme(ta.MAX),
+    "lowest": _extreme(ta.MIN),
 }
 
 FAMILIES: dict[str, tuple[Callable[..., Any], int]] = {
-    "macd": (talib.MACD, 3),
-    "bands": (lambda x, n, width: talib.BBANDS(x, n, width, width), 3),
-    "aroon": (talib.AROON, 2),
+    "macd": (ta.MACD, 3),
+    "bands": (lambda x, n, width: ta.BBANDS(x, n, width, width), 3),
+    "aroon": (ta.AROON, 2),
 }
 """What gives several lines at once, and how many."""
 
@@ -72,9 +70,6 @@ MEMBERS = {
     "aroon_up": ("aroon", 1),
 }
 """Functions that are one line of a family."""
-
-# With pandas or polars about, TA-Lib wraps its functions to look for their columns: a third of a short line.
-LINES = {name: getattr(line, "__wrapped__", line) for name, line in LINES.items()}
 
 COMPUTED = LINES.keys() | MEMBERS.keys()
 
