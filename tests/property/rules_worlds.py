@@ -8,7 +8,7 @@ from rules_oracle import Own
 
 from backproof.engine.bars import Bars
 from backproof.engine.frames import Series
-from backproof.engine.rules.functions import ELEMENTWISE, FUNCTIONS
+from backproof.engine.rules.functions import FUNCTIONS
 from backproof.engine.rules.tree import (
     COMPARISONS,
     CROSSINGS,
@@ -85,7 +85,7 @@ def elementwise(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
 
 @st.composite
 def calls(draw: st.DrawFn, inner: st.SearchStrategy[Node]) -> Node:
-    function = FUNCTIONS[draw(st.sampled_from(sorted(FUNCTIONS.keys() - ELEMENTWISE)))]
+    function = FUNCTIONS[draw(st.sampled_from(sorted(n for n, one in FUNCTIONS.items() if one.group != "arithmetic")))]
     arguments = [draw(inner) for _ in range(function.numbers)]
     fixed: list[Node] = []
     for parameter in function.parameters[function.numbers :]:

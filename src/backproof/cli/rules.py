@@ -4,7 +4,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -71,9 +71,11 @@ def _parameters(read: "ConfigFile") -> tuple[dict[str, Any], object]:
 
 
 def _direction(given: object) -> str:
-    known = ("long_only", "short_only", "long_short")
+    from backproof.domain.config import Direction
+
+    known = get_args(Direction)
     if given is None:
-        return known[0]
+        return "long_only"
     if given not in known:
         raise typer.BadParameter(f"direction is one of {', '.join(known)}, not {given}")
     return str(given)
@@ -103,9 +105,8 @@ _FORMS = {
 
 
 def _summary(report: "Report") -> str:
-    texts = report.texts or {}
-    width = max(map(len, texts), default=0)
-    lines = [f"{name:<{width}}  {text}" for name, text in texts.items()]
+    width = max(map(len, report.texts), default=0)
+    lines = [f"{name:<{width}}  {text}" for name, text in report.texts.items()]
     lines.append("")
     lines.append(f"decides by {_FORMS[report.form or 'signals']}; warm-up {report.warmup} bars; work {report.work}")
     lines += [f"note: {note}" for note in report.notes]

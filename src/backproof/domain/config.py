@@ -32,6 +32,7 @@ Fraction = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0.0, lt=1
 Money = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0.0, le=1e15)]
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 Timeframe = Literal["1m", "5m", "15m", "30m", "1h", "1d", "1w"]
+Direction = Literal["long_only", "short_only", "long_short"]
 
 
 def _printable(text: str) -> str:
@@ -106,7 +107,7 @@ class Execution(Section):
 
     fill: Literal["next_open", "next_close", "same_close"] = "next_open"
     fractional_shares: StrictBool = True
-    direction: Literal["long_only", "short_only", "long_short"] = "long_only"
+    direction: Direction = "long_only"
     max_leverage: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0.0, le=100.0)] = 1.0
     maintenance_margin: Fraction | None = None
     sizing: Sizing = Sizing()

@@ -1,19 +1,21 @@
 """Checking rules without running them, and what an editor needs to help with writing them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
 from backproof.domain.config import field_errors
 from backproof.engine.rules.functions import FUNCTIONS
 from backproof.engine.rules.grammar import FIELDS, HELD, HELD_MEANS, KEYWORDS
-from backproof.engine.rules.problems import Problem
+from backproof.engine.rules.problems import Problem, nearest
 from backproof.engine.rules.rulebook import Rulebook
 from backproof.engine.rules.tree import Call, walk
 from backproof.errors import FieldError
+
+if TYPE_CHECKING:
+    from backproof.engine.strategies.base import Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Report:
 
     errors:    empty when they can run
     notes:     sentences about what can run and is still no use
-    texts:     every rule in its canonical form, by parameter ("entry", "entry_order.price", "values.fast")
+    texts:     every rule in its canonical form, by parameter ("entry", "entry_order.price", "values.fast"); then empty
     form:      signals, weights or events (see `Strategy.form`); None when there are errors
     functions: names of those used
     warmup:    own bars of a symbol before everything is defined
@@ -54,8 +56,8 @@ class Report:
 
     errors: tuple[RuleError, ...] = ()
     notes: tuple[str, ...] = ()
-    texts: Mapping[str, str] | None = None
-    form: Literal["signals", "weights", "events"] | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+    form: "Form | None" = None
     functions: tuple[str, ...] = ()
     warmup: int = 0
     work: int = 0
@@ -129,10 +131,10 @@ def _unknown(wrong: FieldError) -> RuleError:
 
     section, _, name = wrong.pointer.rpartition("/")
     fields = list((EntryOrder if section.endswith("/entry_order") else RulesParams).model_fields)
-    near = get_close_matches(name, fields, n=1, cutoff=0.6)
-    hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(fields)}"
+    near = nearest(name, fields)
+    hint = f"; there are {', '.join(fields)}" if near is None else f"; did you mean {near}?"
     reason = "rules have no such parameter"
-    return RuleError(wrong.pointer, "unknown_parameter", reason + hint, reason, suggestion=near[0] if near else None)
+    return RuleError(wrong.pointer, "unknown_parameter", reason + hint, reason, suggestion=near)
 
 
 def _notes(params: Any, book: Rulebook, direction: str) -> list[str]:

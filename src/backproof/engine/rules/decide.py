@@ -18,6 +18,7 @@ from backproof.engine.layout import (
 )
 from backproof.engine.rules.evaluate import Block, Evaluation
 from backproof.engine.rules.holding import Part, leaves, while_holding
+from backproof.engine.rules.moments import Moments
 from backproof.engine.rules.operations import Value
 from backproof.engine.rules.program import Program
 from backproof.engine.strategies.schedule import strongest
@@ -68,8 +69,6 @@ def weights(program: Program, top: int, exposure: float, at: IntArray, bars: Run
 
     at: calendar bars on which the schedule asks; those before any rank is defined are left out
     """
-    from backproof.engine.rules.moments import Moments
-
     require_volume(program, bars)
     moments = Moments(Evaluation(program, bars), at)
     scores = np.where(bars.listed(at), moments.whole(program.outputs["rank"]), np.nan)
@@ -111,9 +110,8 @@ class Orders:
 
     def _while_holding(self, bits: int, long: bool, n: int, ctx: "Context") -> int:
         name, leave, enter = ("exit", EXIT_LONG, ENTER_LONG) if long else ("short_exit", EXIT_SHORT, ENTER_SHORT)
-        rule = self._exits.get(name)
-        wanted = rule is not None and not bits & leave
-        if wanted and rule and rule(lambda step: ctx.value(_name(step), n), float(ctx.bars_held(n))):
+        rule, count = self._exits.get(name), float(ctx.bars_held(n))
+        if not bits & leave and rule is not None and rule(lambda step: ctx.value(_name(step), n), count):
             bits |= leave
         if bits & leave and bits & enter:  # an entry while holding is ignored, so it does not keep from leaving
             bits = leave if long else bits & ~enter

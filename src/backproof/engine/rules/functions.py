@@ -210,5 +210,4 @@ _ALL = (
     ),
 )
 FUNCTIONS: dict[str, Function] = {function.name: function for function in _ALL}
-ELEMENTWISE = frozenset({"abs", "min", "max", "sqrt"})
 BY_LAGS = frozenset({"roc", "mom"})

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from backproof.engine.arrays import FloatArray, IntArray
 from backproof.engine.rules.evaluate import Block, Evaluation
-from backproof.engine.rules.operations import Array, Value, elementary, truth
+from backproof.engine.rules.operations import COMPARISONS, Array, Value, elementary
 from backproof.engine.rules.program import ELEMENTARY
 
 
@@ -58,7 +58,7 @@ class Moments:
         if step.operation in ELEMENTARY:
             return elementary(step.operation, *(self._value(one, ago) for one in step.inputs))
         if step.is_truth:
-            return truth(step.operation, *(self._value(one, ago) for one in step.inputs))
+            return COMPARISONS[step.operation](*(self._value(one, ago) for one in step.inputs))
         return self._at_place(self._evaluation.whole(i), ago)
 
     def _at_place(self, values: FloatArray, ago: int) -> FloatArray:

@@ -45,10 +45,6 @@ def elementary(operation: str, *inputs: Value) -> Value:
             return finite(np.asarray(compute(*inputs)))
 
 
-def truth(operation: str, *inputs: Value) -> Value:
-    return COMPARISONS[operation](*inputs)
-
-
 def finite(values: FloatArray) -> FloatArray:
     """Undefined where infinite."""
     return np.where(np.isinf(values), np.nan, values) if np.isinf(values).any() else values

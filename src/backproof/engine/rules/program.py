@@ -14,12 +14,12 @@ from typing import TypeAlias
 
 from backproof.engine.rules.functions import BY_LAGS, FUNCTIONS
 from backproof.engine.rules.grammar import FIELDS, HELD
-from backproof.engine.rules.tree import Call, Chain, Comparison, Lag, Name, Negative, Node, Not, Number
+from backproof.engine.rules.tree import COMPARISONS, Call, Chain, Comparison, Lag, Name, Negative, Node, Not, Number
 
 Setting: TypeAlias = tuple[str | float | int, ...]
 
 ELEMENTARY = frozenset({"+", "-", "*", "/", "negative", "abs", "min", "max", "sqrt"})
-COMPARING = frozenset({"<", "<=", ">", ">=", "==", "!="})
+COMPARING = frozenset(COMPARISONS)
 TRUTHS = COMPARING | {"and", "or", "truth_ago"}
 _SAME = {"bb_middle": "sma"}
 _OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}

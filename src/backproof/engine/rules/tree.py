@@ -78,7 +78,6 @@ class Comparison:
 
 Node: TypeAlias = Number | Name | Call | Lag | Negative | Not | Chain | Comparison
 
-ARITHMETIC = ("+", "-", "*", "/")
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 CROSSINGS = ("crosses_above", "crosses_below")
 _LEVELS = {"or": 1, "and": 2, "+": 5, "-": 5, "*": 6, "/": 6}

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/api/v1/strategies/rules", tags=["strategies"], route
 )
 async def check_rules(body: Annotated[RulesCheckIn, Body(openapi_examples=CHECK_EXAMPLES)]) -> RulesCheckOut:
     """Every mistake at once with its line and column (as the answer, not as a problem), or what the rules come to."""
-    return RulesCheckOut.of(await asyncio.to_thread(check, body.parameters, body.direction))
+    return RulesCheckOut.model_validate(await asyncio.to_thread(check, body.parameters, body.direction))
 
 
 @cache

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from backproof.engine.strategies.base import Form
 from backproof.web.schemas.common import Finite, Out
 
 
@@ -31,7 +32,7 @@ class LookaheadOut(Out):
 
     strategy: str
     version: str
-    form: Literal["signals", "weights", "events"]
+    form: Form
     verdict: Literal["clean", "looks ahead"]
     finding: FindingOut | None = Field(description="The difference on the earliest bar; null when there is none.")
     bars_ahead: int | None = Field(description="How many bars after its decision the strategy reads, at least.")
@@ -55,7 +56,7 @@ class AmnesiaOut(Out):
 
     strategy: str
     version: str
-    form: Literal["signals", "weights", "events"]
+    form: Form
     verdict: Literal["clean", "remembers", "forgets", "not measured"] = Field(
         description="clean: the history it says it needs gives the decisions that all of it gives; remembers: it "
         "depends on more, as averages without end do; forgets: a resumed run decides otherwise, because something is "

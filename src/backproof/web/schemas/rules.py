@@ -4,7 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from backproof.engine.rules import Completion, Report, RuleError
+from backproof.domain.config import Direction
+from backproof.engine.rules import Completion
+from backproof.engine.strategies.base import Form
 from backproof.web.schemas.common import In, Out
 
 CHECK_EXAMPLES: dict[str, Any] = {
@@ -33,9 +35,7 @@ class RulesCheckIn(In):
     """Rules as `parameters` of a backtest has them."""
 
     parameters: dict[str, Any] = Field(description="Of `strategy_type: rules`, right or wrong.", max_length=100)
-    direction: Literal["long_only", "short_only", "long_short"] = Field(
-        default="long_only", description="As `execution.direction`."
-    )
+    direction: Direction = Field(default="long_only", description="As `execution.direction`.")
 
 
 class RuleErrorOut(Out):
@@ -60,27 +60,10 @@ class RulesCheckOut(Out):
     errors: list[RuleErrorOut]
     notes: list[str] = Field(description="What is right and still of no use, such as an unused name.")
     texts: dict[str, str] = Field(description="Every rule in its canonical form, by parameter; empty with errors.")
-    form: Literal["signals", "weights", "events"] | None = Field(description="How it decides; null with errors.")
+    form: Form | None = Field(description="How it decides; null with errors.")
     functions: list[str] = Field(description="Names of the functions used.")
     warmup: Annotated[int, Field(ge=0, description="A symbol's own bars before everything is defined.")]
     work: Annotated[int, Field(ge=0, description="Nanoseconds a bar of one symbol may take at worst, about.")]
-
-    @classmethod
-    def of(cls, report: Report) -> "RulesCheckOut":
-        return cls(
-            valid=report.valid,
-            errors=[_error(error) for error in report.errors],
-            notes=list(report.notes),
-            texts=dict(report.texts or {}),
-            form=report.form,
-            functions=list(report.functions),
-            warmup=report.warmup,
-            work=report.work,
-        )
-
-
-def _error(error: RuleError) -> RuleErrorOut:
-    return RuleErrorOut.model_validate(error)
 
 
 class RuleParameterOut(Out):
