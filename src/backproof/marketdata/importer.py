@@ -222,15 +222,12 @@ def _check_steps(timeframe: str, times: Any, previous: Any) -> None:
 
     if timeframe == "1d" or not (previous >= 0).any():
         return
-    least = np.timedelta64(4, "D") if timeframe == "1w" else np.timedelta64(_minutes(timeframe), "m")
-    step = np.median((times - times[previous])[previous >= 0].astype("timedelta64[us]").astype(np.int64))
-    usual = np.timedelta64(int(step), "us")
+    day, minute = np.timedelta64(1, "D"), np.timedelta64(1, "m")
+    unit, least, name = (day, 4, "day") if timeframe == "1w" else (minute, _minutes(timeframe), "minute")
+    steps = (times - times[previous])[previous >= 0].astype("timedelta64[us]").astype(np.int64)
+    usual = np.timedelta64(int(np.median(steps)), "us") / unit
     if usual < least:
-        said = (
-            f"{usual / np.timedelta64(1, 'D'):g} days"
-            if timeframe == "1w"
-            else f"{usual / np.timedelta64(1, 'm'):g} minutes"
-        )
+        said = f"{usual:g} {name}{'' if usual == 1 else 's'}"
         raise wrong_file("bars_do_not_fit", f"bars are mostly {said} apart, so these are no {timeframe} bars")
 
 

@@ -183,7 +183,8 @@ def test_bars_of_a_shorter_timeframe_are_refused(csv: Write, timeframe: str, min
         assert read_prices(path, timeframe).num_rows == 10
     else:
         [message] = errors_of(path, timeframe)
-        assert message == f"bars are mostly {minutes} minutes apart, so these are no {timeframe} bars"
+        usual = "1 minute" if minutes == 1 else f"{minutes} minutes"
+        assert message == f"bars are mostly {usual} apart, so these are no {timeframe} bars"
 
 
 def test_a_short_bar_among_others_is_fine(csv: Write) -> None:
@@ -195,7 +196,7 @@ def test_a_short_bar_among_others_is_fine(csv: Write) -> None:
 
 def test_daily_bars_are_no_weekly_ones(csv: Write) -> None:
     path = csv(HEADER + BARS)
-    assert errors_of(path, "1w") == ["bars are mostly 1 days apart, so these are no 1w bars"]
+    assert errors_of(path, "1w") == ["bars are mostly 1 day apart, so these are no 1w bars"]
 
 
 def test_unknown_columns_are_ignored_and_that_is_said(csv: Write) -> None:
