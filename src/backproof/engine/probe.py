@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from backproof.domain.config import BacktestConfig
 from backproof.engine import probe_data
+from backproof.engine.arrays import IntArray
 from backproof.engine.bars import Bars, RunBars
 from backproof.engine.calendar import period_numbers
 from backproof.engine.probe_answers import Answer, Difference, Recording, Subject, Value, changed_lines, lines_apart
@@ -21,7 +21,6 @@ from backproof.engine.probe_data import PRICE_CHANGES, Change, Futures, shortene
 from backproof.engine.strategies import Strategy
 from backproof.errors import BackproofError, InvalidInput, StrategyError
 
-IntArray = npt.NDArray[np.int64]
 Verdict = Literal["clean", "looks ahead"]
 AmnesiaVerdict = Literal["clean", "remembers", "forgets", "not measured"]
 

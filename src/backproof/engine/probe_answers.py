@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from backproof.domain.config import BacktestConfig
 from backproof.engine import layout as l
+from backproof.engine.arrays import FloatArray, IntArray
 from backproof.engine.bars import Bars, Panel, RunBars
 from backproof.engine.context import Context
 from backproof.engine.decisions import Decisions, Signals, Weights, checked
@@ -23,8 +24,6 @@ from backproof.engine.strategies.base import Form
 from backproof.engine.strategies.failures import failure
 from backproof.errors import BackproofError, StrategyError
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 Value: TypeAlias = str | float | None
 Lines: TypeAlias = Mapping[str, Any]
 

@@ -10,14 +10,11 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from backproof.engine.arrays import Market
+from backproof.engine.arrays import FloatArray, IntArray, Market
 from backproof.engine.bars import Bars, Panel, RunBars
 from backproof.engine.frames import Series
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 Change = Literal["cut", "noise", "mirrored noise", "reversed", "run ends"]
 
 PRICE_CHANGES: tuple[Change, ...] = ("cut", "noise", "mirrored noise", "reversed")

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -48,8 +49,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         datasets = DatasetService(Lake(Path(request["lake"]), demo_lake()), request["default_source"])
         return {"report": asyncio.run(probe_here(datasets, config))}
     except InvalidInput as error:
-        fields = [{"pointer": e.pointer, "code": e.code, "message": e.message} for e in error.errors]
-        return _error(error.code, error.message, errors=fields)
+        return _error(error.code, error.message, errors=[asdict(field) for field in error.errors])
     except BackproofError as error:
         return _error(error.code, error.message, details=error.details)
     except MemoryError:

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -165,7 +166,7 @@ class _Attempt:
         except BackproofError as error:
             details = dict(error.details)
             if fields := getattr(error, "errors", None):
-                details["errors"] = [{"pointer": f.pointer, "code": f.code, "message": f.message} for f in fields]
+                details["errors"] = [asdict(field) for field in fields]
             return self._failed(RunError(code=error.code, message=error.message, stage=self._stage, details=details))
         except MemoryError:
             return self._out_of_memory()
