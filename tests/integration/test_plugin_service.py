@@ -346,15 +346,6 @@ def test_a_strategy_that_ends_its_process_is_given_up_after_three(run: Run, plug
     assert completes(plugged.base_url)
 
 
-def test_a_run_that_does_not_let_go_can_be_cancelled(api: httpx.Client, plugged: LocalStack) -> None:
-    run_id = submitted(api, "p_sleeps")
-    until(lambda: api.get(f"/backtests/{run_id}/status").json()["status"] == "running", 20, "the start")
-    api.post(f"/backtests/{run_id}/cancel")
-    done = wait(api, run_id)
-    assert done["status"] in ("cancelled", "failed"), "the deadline of this stack may come first"
-    assert completes(plugged.base_url)
-
-
 def nobody_computes(plugged: LocalStack) -> None:
     """No process of the worker is busy any more."""
 
