@@ -31,7 +31,7 @@ def offline_api(settings: "Settings") -> Iterator[Api]:
     def run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, loop).result()
 
-    app = create_app(settings.model_copy(update={"redis_url": settings.redis_url or NO_REDIS}))
+    app = create_app(settings.model_copy(update={"redis_url": settings.redis_url or NO_REDIS}), warm=False)
     lifespan = app.router.lifespan_context(app)
     run(lifespan.__aenter__())
     try:

@@ -24,9 +24,16 @@ from backproof.web.security import LocalOnly, require_loopback
 log = structlog.get_logger(__name__)
 
 
-def create_app(settings: Settings, factory: ServiceFactory | None = None) -> FastAPI:
+async def _warm(services: ServiceFactory) -> None:
+    # a daemon: a plug-in whose import never ends keeps nobody from stopping
+    threading.Thread(target=all_strategies, name="plug-ins", daemon=True).start()
+    await services.datasets.warm()
+
+
+def create_app(settings: Settings, factory: ServiceFactory | None = None, *, warm: bool = True) -> FastAPI:
     """The application. Without `factory` it opens its own services when it starts and closes them when it stops.
 
+    warm: load in the background what the first requests need; not worth it for one that answers a few and ends
     Raises InvalidSettings when it is to listen on anything but loopback.
     """
     require_loopback(settings.web_host)
@@ -37,18 +44,17 @@ def create_app(settings: Settings, factory: ServiceFactory | None = None) -> Fas
         app.state.services = services
         app.state.hub = Hub(services.monitoring, settings.ws_max_connections_per_backtest)
         reading = asyncio.create_task(app.state.hub.run(), name="hub")
-        warming = asyncio.create_task(services.datasets.warm(), name="warm")
-        # a daemon: a plug-in whose import never ends keeps nobody from stopping
-        threading.Thread(target=all_strategies, name="plug-ins", daemon=True).start()
+        warming = asyncio.create_task(_warm(services), name="warm") if warm else None
         try:
             yield
         finally:
             while not reading.done():  # a cancel that meets redis-py while it connects is swallowed there
                 reading.cancel()
                 await asyncio.wait((reading,), timeout=0.1)
-            await asyncio.wait((warming,))
-            if (error := warming.exception()) is not None:
-                log.warning("not_warmed", reason=str(error))
+            if warming is not None:
+                await asyncio.wait((warming,))
+                if (error := warming.exception()) is not None:
+                    log.warning("not_warmed", reason=str(error))
             if factory is None:
                 await services.close()
 
