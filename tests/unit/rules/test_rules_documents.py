@@ -17,7 +17,7 @@ from backproof.engine import rules
 from backproof.engine.bars import Bars
 from backproof.engine.frames import Series
 from backproof.engine.rules.functions import FUNCTIONS
-from backproof.engine.rules.reference import page
+from backproof.engine.rules.reference import CODES, page
 
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs" / "guides" / "writing-rules.md").read_text()
@@ -43,6 +43,8 @@ def test_every_function_word_and_code_is_on_it() -> None:
         assert f"| `{function.signature}` |" in text
     for completion in rules.completions():
         assert f"`{completion.signature}`" in text
+    for code, means in CODES.items():
+        assert f"| `{code}` | {means} |" in text
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, field_validator
 
 from backproof.domain.backtest import Backtest, RunError
-from backproof.domain.config import DATASET_PATTERN, STRATEGY_PATTERN, SYMBOL_PATTERN, BacktestConfig, Name, Tag
+from backproof.domain.config import STRATEGY_PATTERN, SYMBOL_PATTERN, BacktestConfig, Name, Tag
 from backproof.domain.documents import UtcDatetime
 from backproof.domain.lifecycle import FINAL, Status
 from backproof.services.backtests.models import BacktestPatch, BacktestQuery, MetricRange, StatusView
@@ -25,9 +25,6 @@ from backproof.web.schemas.common import (
 )
 
 SUMMARY_SYMBOLS = 20
-DATASET = DATASET_PATTERN
-STRATEGY = STRATEGY_PATTERN
-SYMBOL = SYMBOL_PATTERN
 
 Sort = Literal[
     "created_at", "-created_at", "completed_at", "-completed_at", "name", "-name", "status", "-status",
@@ -64,8 +61,8 @@ class BacktestListIn(In):
     """The query string of the list."""
 
     status: Annotated[list[Status], Field(max_length=20, description="Repeat it for several.")] = []
-    strategy_type: Annotated[str | None, Field(pattern=STRATEGY)] = None
-    symbol: Annotated[str | None, Field(pattern=SYMBOL)] = None
+    strategy_type: Annotated[str | None, Field(pattern=STRATEGY_PATTERN)] = None
+    symbol: Annotated[str | None, Field(pattern=SYMBOL_PATTERN)] = None
     tag: Annotated[str | None, Field(max_length=50)] = None
     starred: bool | None = None
     q: Annotated[
