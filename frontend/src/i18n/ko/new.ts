@@ -1,0 +1,9 @@
+import creation from './new.json';
+import server from './server.json';
+
+/** Of the page that makes a backtest. */
+export default {
+  ...creation,
+  // What the server says in English: only this language needs it, so the types do not know it.
+  ...(server as object),
+};
