@@ -1,0 +1,1 @@
+import{t as e}from"./ui.module-DVnDMeIy.js";import{ot as t}from"./base-B28YEwXw.js";var n=t();function r({rows:t}){return(0,n.jsx)(`dl`,{className:e.facts,children:t.map(([e,t],r)=>(0,n.jsxs)(`div`,{style:{display:`contents`},children:[(0,n.jsx)(`dt`,{children:e}),(0,n.jsx)(`dd`,{className:`num`,children:t})]},r))})}export{r as t};

@@ -1,0 +1,1 @@
+import{t as e}from"./ui.module-DVnDMeIy.js";import{ot as t}from"./base-B28YEwXw.js";var n=t();function r({value:t,label:r}){return(0,n.jsx)(`div`,{className:e.bar,role:`progressbar`,"aria-label":r,"aria-valuenow":Math.round(t*100),"aria-valuemin":0,"aria-valuemax":100,children:(0,n.jsx)(`i`,{style:{width:`${t*100}%`}})})}export{r as t};

@@ -1,0 +1,1 @@
+import{t as e}from"./ui.module-DVnDMeIy.js";import{ot as t}from"./base-B28YEwXw.js";var n=t();function r({children:t,tall:r,ref:i}){return(0,n.jsx)(`div`,{ref:i,className:r?`${e.scroll} ${e.tall}`:e.scroll,tabIndex:0,children:t})}export{r as t};

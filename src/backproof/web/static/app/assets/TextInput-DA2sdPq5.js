@@ -1,0 +1,1 @@
+import{Z as e,ot as t,rt as n}from"./base-B28YEwXw.js";import{t as r}from"./InputBase--3hMuW7q.js";var i=t(),a=e(e=>{let t=n([`Input`,`InputWrapper`,`TextInput`],null,e);return(0,i.jsx)(r,{component:`input`,...t,__staticSelector:`TextInput`})});a.classes=r.classes,a.displayName=`@mantine/core/TextInput`;export{a as t};

@@ -1,0 +1,1 @@
+import{a as e,c as t,d as n,f as r,i,l as a,n as o,o as s,r as c,s as l,t as u,u as d}from"./echarts-BfgUlqif.js";a([n,l,r,t,o,s,i,e,c,u]);export{d as init};

@@ -1,0 +1,1 @@
+var e=class extends Error{constructor(e){super(`the code of this page did not come`,{cause:e}),this.name=`PageCodeMissing`}},t=/dynamically imported module|module script|preload CSS/i;async function n(n){try{return await n}catch(n){throw n instanceof Error&&t.test(n.message)?new e(n):n}}export{n,e as t};

@@ -1,0 +1,1 @@
+var e=[`overview`,`trades`,`analysis`,`costs`,`log`,`proof`];export{e as t};

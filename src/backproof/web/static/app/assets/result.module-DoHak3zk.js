@@ -1,0 +1,1 @@
+var e={tabs:`_tabs_14fjr_1`,tab:`_tab_14fjr_1`,halves:`_halves_14fjr_27`,thirds:`_thirds_14fjr_32`,toolbar:`_toolbar_14fjr_37`,chain:`_chain_14fjr_42`,link:`_link_14fjr_49`,equals:`_equals_14fjr_59`,waterfall:`_waterfall_14fjr_64`,hashes:`_hashes_14fjr_75`,groups:`_groups_14fjr_83`,sort:`_sort_14fjr_94`,tableNote:`_tableNote_14fjr_109`,fading:`_fading_14fjr_134`};export{e as t};
