@@ -95,7 +95,7 @@ site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"
 echo "../../../../src" >"$site/backproof.pth"
 cat >.venv/bin/backproof <<'SCRIPT'
 #!/bin/sh
-exec "$(dirname "$(readlink -f "$0")")/python" -P -m backproof.cli.app "$@"
+exec "$(dirname "$(readlink -f "$0")")/python" -P -m backproof.cli.entry "$@"
 SCRIPT
 chmod +x .venv/bin/backproof
 .venv/bin/python -m compileall -q src

@@ -95,6 +95,12 @@ class StoreUnavailable(BackproofError):
     code = "store_unavailable"
 
 
+class StoreRefused(StoreUnavailable):
+    """The metadata store answers, but cannot be used as it is: waiting would not help, so no process starts."""
+
+    code = "store_refused"
+
+
 class StorageFailed(BackproofError):
     """A result or bar file could not be written or read (disk full, read-only directory, damaged file)."""
 
@@ -123,6 +129,12 @@ class BrokerUnavailable(BackproofError):
     """Redis or Valkey does not answer: runs are accepted and wait, live updates pause."""
 
     code = "broker_unavailable"
+
+
+class BrokerRefused(BrokerUnavailable):
+    """Redis answers, but cannot be used as it is: waiting would not help, so no process starts."""
+
+    code = "broker_refused"
 
 
 class IdempotencyMismatch(BackproofError):

@@ -1,7 +1,8 @@
 """The HTTP side of the commands: requests, and problems turned back into the errors they were."""
 
 import math
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from backproof.local.directory import Server
 
 Plain = dict[str, Any]
 PAGE = 1000
+RETRY_SECONDS = 15.0  # a web process that was killed is up again by then
 
 
 class ApiError(BackproofError):
@@ -24,17 +26,31 @@ class Api:
 
     def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
+        self.offline = transport is not None
         self._client = httpx.Client(base_url=self.url, timeout=30.0, trust_env=False, transport=transport)
 
     def close(self) -> None:
         self._client.close()
 
-    def get(self, path: str, **query: Any) -> Any:
-        given = {name: value for name, value in query.items() if value is not None}
-        return self._answer(lambda: self._client.get("/api/v1" + path, params=given))
+    def move_to(self, url: str) -> None:
+        """The server was started again at another address."""
+        self.url = url.rstrip("/")
+        self._client.base_url = self.url
 
-    def post(self, path: str, body: Mapping[str, object] | None = None) -> Any:
-        return self._answer(lambda: self._client.post("/api/v1" + path, json=body))
+    def get(self, path: str, **query: Any) -> Any:
+        return self._answer(lambda: self._client.get("/api/v1" + path, params=_given(query)))
+
+    def post(self, path: str, body: Mapping[str, object] | None = None, key: str | None = None, **query: Any) -> Any:
+        """key: makes it safe to repeat; then a request whose answer was lost is sent again."""
+        headers = {"Idempotency-Key": key} if key is not None else None
+
+        def send() -> httpx.Response:
+            return self._client.post("/api/v1" + path, json=body, params=_given(query), headers=headers)
+
+        return self._answer(send if key is None else lambda: _insistent(send))
+
+    def delete(self, path: str) -> None:
+        self._answer(lambda: self._client.delete("/api/v1" + path))
 
     def health(self) -> Plain:
         """The answer of /health/ready, whatever its status."""
@@ -43,6 +59,14 @@ class Api:
         except (httpx.HTTPError, ValueError) as error:
             raise ApiError(f"the server at {self.url} does not answer: {_reason(error)}") from None
         return answer if isinstance(answer, dict) else {}
+
+    def after(self, path: str, seq: int, **query: Any) -> Iterator[Plain]:
+        """What is numbered by seq, from the one behind `seq` to the last."""
+        more = True
+        while more:
+            page = self.get(path, after=seq, limit=PAGE, **query)
+            yield from page["items"]
+            seq, more = page["next_after"], page["more"]
 
     def all_rows(self, path: str) -> list[Plain]:
         """Every item of a paged list."""
@@ -69,6 +93,26 @@ class Api:
         raise _problem(response.status_code, body if isinstance(body, dict) else {})
 
 
+def _given(query: Mapping[str, Any]) -> Plain:
+    return {name: value for name, value in query.items() if value is not None}
+
+
+def _insistent(send: Callable[[], httpx.Response]) -> httpx.Response:
+    """The answer, however often the connection is lost on the way; nobody waits for a server that was never there."""
+    try:
+        return send()
+    except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+        deadline, pause = time.monotonic() + RETRY_SECONDS, 0.1
+    while True:
+        time.sleep(pause)
+        try:
+            return send()
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            pause = min(2 * pause, 1.0)
+
+
 def answering(port: int) -> Server | None:
     """The backproof that listens on this port of this machine, if one does."""
     api = Api(f"http://127.0.0.1:{port}")
@@ -93,7 +137,8 @@ def _problem(status: int, body: Plain) -> BackproofError:
         case 400 | 413 | 415 | 422:
             return InvalidInput.at("", str(body.get("code", "invalid_input")), detail)
         case _:
-            return ApiError(detail)
+            wait = (body.get("details") or {}).get("retry_after")
+            return ApiError(f"{detail}; try again in {wait} s" if wait else detail)
 
 
 def _reason(error: Exception) -> str:

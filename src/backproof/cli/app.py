@@ -4,16 +4,23 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from backproof import __version__
-from backproof.cli import rules
+from backproof.cli import lifecycle, operating, rules
+from backproof.cli.options import (
+    AsJson,
+    DataDir,
+    Full,
+    Port,
+    Priority,
+    PriorityName,
+    settings_of,
+    settings_of_a_follower,
+)
 from backproof.errors import BackproofError, InvalidInput, InvalidSettings, NotFound
-
-if TYPE_CHECKING:
-    from backproof.settings import Settings
 
 app = typer.Typer(
     name="backproof",
@@ -24,19 +31,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(rules.app, name="rules")
-
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", metavar="DIR", help="Directory of everything kept [env: DATA_DIR].")
-]
-Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of the server [env: WEB_PORT].")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text.")]
-Full = Annotated[bool, typer.Option("--full", help="Also every other metric, and the deepest drawdowns.")]
-
-
-def _settings(data_dir: Path | None, port: int | None, **more: object) -> "Settings":
-    from backproof.settings import load_settings
-
-    return load_settings(data_dir=data_dir, web_port=port, **more)
 
 
 def _version(wanted: bool) -> None:
@@ -62,6 +56,19 @@ def run(
         Path | None, typer.Option(metavar="DIR", help="Write the whole result: CSV tables, metrics, manifest.")
     ] = None,
     full: Full = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Compute it even if the result of an identical backtest is stored.")
+    ] = False,
+    priority: Priority = PriorityName.NORMAL,
+    wait_for_data: Annotated[
+        bool, typer.Option("--wait-for-data", help="If only data is missing, start as soon as it is imported.")
+    ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Submit, print the id, and leave; needs a running server.")
+    ] = False,
+    idempotency_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Repeating the command with it gives the same backtest.")
+    ] = None,
     data_dir: DataDir = None,
     port: Port = None,
 ) -> None:
@@ -69,10 +76,15 @@ def run(
 
     Exit codes: 0 completed, 1 failed, 2 bad input, 130 cancelled with Ctrl-C.
     """
-    from backproof.cli.run import run as run_file
+    from backproof.cli import run as running
+    from backproof.cli.submitting import Wish
 
-    # A port matters to a stack started here only if it was asked for: two runs at once must not fight over one.
-    raise typer.Exit(run_file(_settings(data_dir, 0 if port is None else port), file, as_json, out, full))
+    wish = Wish(not no_cache, priority.value, wait_for_data, idempotency_key)
+    if not detach:
+        raise typer.Exit(running.run(settings_of_a_follower(data_dir, port), file, as_json, out, full, wish))
+    if out is not None or full:
+        raise typer.BadParameter("--detach does not wait for a result: leave out --out and --full")
+    raise typer.Exit(running.detach(settings_of(data_dir, None), port, file, as_json, wish))
 
 
 @app.command()
@@ -84,7 +96,7 @@ def serve(
     """Start the whole service on this machine; Ctrl-C stops it."""
     from backproof.cli.serve import serve as serve_stack
 
-    serve_stack(_settings(data_dir, port, web_host=host))
+    serve_stack(settings_of(data_dir, port, web_host=host))
 
 
 @app.command("import")
@@ -113,58 +125,19 @@ def import_prices(
     """
     from backproof.cli.importing import import_file
 
-    import_file(_settings(data_dir, port), file, dataset, timeframe, calendar, local_times, as_json)
+    import_file(settings_of(data_dir, port), file, dataset, timeframe, calendar, local_times, as_json)
 
 
-@app.command("list")
-def list_runs(
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many, newest first.")] = 20,
-    status: Annotated[str | None, typer.Option(help="Only these: completed, failed, running …")] = None,
-    as_json: AsJson = False,
-    data_dir: DataDir = None,
-    port: Port = None,
-) -> None:
-    """List backtests, newest first."""
-    from backproof.cli import runs
-
-    with runs.api_of(_settings(data_dir, None), port) as api:
-        runs.list_runs(api, as_json, limit, status)
-
-
-@app.command()
-def show(
-    id: Annotated[str, typer.Argument(metavar="ID", help="A backtest's id.")],
-    as_json: AsJson = False,
-    full: Full = False,
-    data_dir: DataDir = None,
-    port: Port = None,
-) -> None:
-    """Show one backtest and its result."""
-    from backproof.cli import runs
-
-    with runs.api_of(_settings(data_dir, None), port) as api:
-        runs.show(api, _id(id), as_json, full)
-
-
-@app.command()
-def cancel(
-    id: Annotated[str, typer.Argument(metavar="ID", help="A backtest's id.")],
-    data_dir: DataDir = None,
-    port: Port = None,
-) -> None:
-    """Cancel a waiting or running backtest; what was computed so far is kept."""
-    from backproof.cli import runs
-
-    with runs.api_of(_settings(data_dir, None), port, offline=False) as api:
-        print(f"{id}: {runs.cancel(api, _id(id))}")
+lifecycle.add_to(app)
 
 
 @app.command()
 def strategies(as_json: AsJson = False, data_dir: DataDir = None, port: Port = None) -> None:
     """List the strategies and their parameters."""
     from backproof.cli import runs
+    from backproof.cli.server import api_of
 
-    with runs.api_of(_settings(data_dir, None), port) as api:
+    with api_of(settings_of(data_dir, None), port) as api:
         runs.strategies(api, as_json)
 
 
@@ -181,7 +154,7 @@ def probe(
     """
     from backproof.cli.probing import probe_file
 
-    raise typer.Exit(probe_file(_settings(data_dir, None), file, seed, as_json))
+    raise typer.Exit(probe_file(settings_of(data_dir, None), file, seed, as_json))
 
 
 class Form(StrEnum):
@@ -208,51 +181,47 @@ def new_strategy(
     write(name, form.value, directory)
 
 
+@app.command("migrate-store")
+def migrate_store(
+    source: Annotated[str, typer.Option("--from", metavar="STORE", help="sqlite, mongodb (MONGODB_URL) or a URL.")],
+    target: Annotated[str, typer.Option("--to", metavar="STORE", help="The same; it has to be empty.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Copy all runs, logs and notes from one metadata store to another, and compare them.
+
+    Stop the service first. A copy that was cut off goes on when the command is repeated.
+    """
+    from backproof.cli import migrating
+
+    migrating.migrate(settings_of(data_dir, None), source, target)
+
+
+@app.command("migrate-files")
+def migrate_files(
+    source: Annotated[
+        str, typer.Option("--from", metavar="PLACE", help="local (the data directory), s3://bucket/prefix or file:///…")
+    ],
+    target: Annotated[str, typer.Option("--to", metavar="PLACE", help="The same; it has to be empty.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Copy all prices, results and checkpoints from one place to another, and compare them.
+
+    Stop the service first. A copy that was cut off goes on when the command is repeated.
+    """
+    from backproof.cli import migrating
+
+    migrating.migrate_files(settings_of(data_dir, None), source, target)
+
+
 @app.command()
 def doctor(data_dir: DataDir = None, port: Port = None) -> None:
     """Check versions, paths and health."""
     from backproof.cli.doctor import doctor as check
 
-    raise typer.Exit(check(_settings(data_dir, None), port))
+    raise typer.Exit(check(settings_of(data_dir, None), port))
 
 
-@app.command()
-def web(data_dir: DataDir = None, port: Port = None) -> None:
-    """Only the web process (needs REDIS_URL)."""
-    from backproof.cli.processes import run_web
-
-    run_web(_settings(data_dir, port))
-
-
-@app.command()
-def worker(
-    queues: Annotated[str, typer.Option(help="Comma-separated.")] = "backtest_execution",
-    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Runs at once.")] = 2,
-    pool: Annotated[str, typer.Option(help="prefork for backtests, threads for I/O.")] = "prefork",
-    data_dir: DataDir = None,
-    port: Port = None,
-) -> None:
-    """Only one worker (needs REDIS_URL)."""
-    settings = _settings(data_dir, port)
-    os.environ["DATA_DIR"] = str(settings.data_dir)  # the Celery application reads its own settings
-    from backproof.cli.processes import run_worker
-
-    raise typer.Exit(run_worker(settings, queues.split(","), concurrency, pool))
-
-
-@app.command()
-def scheduler(data_dir: DataDir = None, port: Port = None) -> None:
-    """Only the scheduler (needs REDIS_URL)."""
-    from backproof.cli.processes import run_scheduler
-
-    run_scheduler(_settings(data_dir, port))
-
-
-def _id(text: str) -> str:
-    """The id as it goes into a path; anything else cannot be one."""
-    if not text or not all(c.isascii() and (c.isalnum() or c in "-_") for c in text):
-        raise NotFound(f"there is no backtest {text!r}")
-    return text
+operating.add_to(app)
 
 
 def main() -> None:
@@ -271,10 +240,13 @@ def _main() -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        answer: Any = typer.main.get_command(app).main(standalone_mode=False)
+        answer: Any = typer.main.get_command(app).main(prog_name="backproof", standalone_mode=False)
         return int(answer or 0)
     except _USAGE_ERROR as error:
         said: Any = error
+        if type(error).__name__ == "NoArgsIsHelpError":  # whose message is the help
+            print(said.format_message())
+            return 0
         return _say(said.format_message().rstrip("."), 2)
     except (typer.Abort, KeyboardInterrupt):
         return 130

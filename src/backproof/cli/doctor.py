@@ -1,5 +1,6 @@
 """`backproof doctor`: what is installed, where things are, whether they work. Exit code 1 when something does not."""
 
+import asyncio
 import importlib.metadata
 import os
 import platform
@@ -61,6 +62,7 @@ def doctor(settings: "Settings", port: int | None = None) -> int:
         ("versions", _versions()),
         ("plug-ins", _plugins()),
         ("paths", _paths(settings)),
+        ("servers", _servers(settings)),
         ("health", _health(settings, port)),
     ):
         console.print(Text(title, style="bold"))
@@ -127,10 +129,43 @@ def _paths(settings: "Settings") -> list[Check]:
     return [
         _writable("data directory", data),
         Check("logs", None, str(data / "logs")),
-        Check("database", None, f"{settings.database_path}{_size(settings.database_path)}"),
-        Check("results, prices", None, str(settings.lake_path)),
+        Check("database", None, _database(settings)),
+        Check("results, prices", None, settings.storage_url or str(settings.lake_path)),
         _space(data),
     ]
+
+
+def _servers(settings: "Settings") -> list[Check]:
+    """What the settings name instead of the bundled Valkey and the SQLite file, asked by this very process."""
+    unset = Check("REDIS_URL", None, "not set: the bundled Valkey"), Check("MONGODB_URL", None, "not set: SQLite")
+    redis = [unset[0]] if settings.redis_url is None else _redis(settings)
+    return [*redis, unset[1] if settings.mongodb_url is None else _mongodb(settings)]
+
+
+def _redis(settings: "Settings") -> list[Check]:
+    from backproof.messaging.check import check
+
+    try:
+        warnings = asyncio.run(check(settings.redis))
+    except BackproofError as error:
+        return [Check("REDIS_URL", False, error.message)]
+    return [
+        Check("REDIS_URL", True, f"{settings.redis.where} answers"),
+        *(Check("", False, warning) for warning in warnings),
+    ]
+
+
+def _mongodb(settings: "Settings") -> Check:
+    from backproof.bootstrap import open_whole_repository
+
+    async def opened() -> None:
+        await (await open_whole_repository(settings)).close()
+
+    try:
+        asyncio.run(opened())
+    except BackproofError as error:
+        return Check("MONGODB_URL", False, error.message)
+    return Check("MONGODB_URL", True, "answers, can be written, and has a schema that is known here")
 
 
 def _writable(name: str, path: Path) -> Check:
@@ -147,6 +182,12 @@ def _space(path: Path) -> Check:
         path = path.parent
     free = shutil.disk_usage(path).free
     return Check("free space", free > LITTLE_SPACE, f"{free / 1e9:.1f} GB")
+
+
+def _database(settings: "Settings") -> str:
+    if settings.mongodb_url is not None:
+        return "MongoDB, as MONGODB_URL says"
+    return f"{settings.database_path}{_size(settings.database_path)}"
 
 
 def _size(path: Path) -> str:

@@ -52,9 +52,8 @@ def import_file(
 async def _import(
     settings: "Settings", path: Path, dataset: str, timeframe: str, calendar: str | None, local_times: bool
 ) -> "ImportReport":
-    from backproof.marketdata.demo import demo_lake
     from backproof.services.datasets import DatasetService
-    from backproof.storage.lake import Lake
+    from backproof.services.lakes import open_lake
 
-    datasets = DatasetService(Lake(settings.lake_path, demo_lake()), settings.default_data_source)
+    datasets = DatasetService(open_lake(settings), settings.default_data_source)
     return await datasets.import_file(path, dataset, timeframe, calendar, local_times)

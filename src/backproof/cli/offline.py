@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
+from pydantic import SecretStr
 
 from backproof.cli.api import Api
 
@@ -31,7 +32,7 @@ def offline_api(settings: "Settings") -> Iterator[Api]:
     def run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, loop).result()
 
-    app = create_app(settings.model_copy(update={"redis_url": settings.redis_url or NO_REDIS}), warm=False)
+    app = create_app(settings.model_copy(update={"redis_url": settings.redis_url or SecretStr(NO_REDIS)}), warm=False)
     lifespan = app.router.lifespan_context(app)
     run(lifespan.__aenter__())
     try:

@@ -52,13 +52,12 @@ def probe_file(settings: "Settings", path: Path, seed: int, as_json: bool) -> in
 
 
 async def _probed(settings: "Settings", file: ConfigFile, seed: int) -> dict[str, Any]:
-    from backproof.marketdata.demo import demo_lake
     from backproof.services.backtests.checking import checked
     from backproof.services.datasets import DatasetService
+    from backproof.services.lakes import open_lake
     from backproof.services.probes import probe_here
-    from backproof.storage.lake import Lake
 
-    datasets = DatasetService(Lake(settings.lake_path, demo_lake()), settings.default_data_source)
+    datasets = DatasetService(open_lake(settings), settings.default_data_source)
     try:
         config, _ = await checked(datasets, file.config)
         return await probe_here(datasets, config, seed)

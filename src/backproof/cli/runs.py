@@ -1,84 +1,114 @@
-"""`list`, `show`, `cancel`, `strategies`: through the running server, else read in this process."""
+"""`list`, `show`, `attempts`, `cancel`, `resume`, `rerun`, `delete`, `restore`, `strategies`."""
 
-import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from backproof.cli import tables
+from backproof.cli import tables, words
 from backproof.cli.api import Api
-from backproof.cli.run import result_of, show_result
-from backproof.cli.server import running_server
-from backproof.errors import StackError
+from backproof.cli.result import print_json, show_run
+from backproof.errors import BackproofError, NotFound
 
-if TYPE_CHECKING:
-    from backproof.settings import Settings
+Plain = dict[str, Any]
 
 
-@contextmanager
-def api_of(settings: "Settings", port: int | None, offline: bool = True) -> Iterator[Api]:
-    """The running server's API (`port`: the one there); else, with `offline`, the same API inside this process."""
-    server = running_server(settings.data_dir)
-    url = f"http://127.0.0.1:{port}" if port else server.url if server else None
-    if url is None and not offline:
-        raise StackError(f"no server runs on {settings.data_dir}: start one with `backproof serve`")
-    if url is not None:
-        api = Api(url)
-        try:
-            yield api
-        finally:
-            api.close()
-        return
-    from backproof.cli.offline import offline_api
-
-    with offline_api(settings) as api:
-        yield api
-
-
-def list_runs(api: Api, as_json: bool, limit: int, status: str | None) -> None:
-    page = api.get("/backtests", limit=limit, status=status)
+def list_runs(api: Api, as_json: bool, limit: int, statuses: Sequence[str], deleted: bool = False) -> None:
+    page = api.get("/backtests", limit=limit, status=list(statuses) or None, deleted=deleted or None)
     if as_json:
-        return _print_json(page)
+        return print_json(page)
     console = Console()
     if not page["items"]:
-        console.print(
-            "no backtests yet: try `backproof run examples/sma_crossover.yaml`", markup=False, highlight=False
-        )
+        nothing = "no backtests yet: try `backproof run examples/sma_crossover.yaml`"
+        if deleted or statuses:
+            nothing = "nothing was deleted that could be restored" if deleted else f"none is {' or '.join(statuses)}"
+        console.print(nothing, markup=False, highlight=False)
         return None
-    _print_wide(console, tables.runs_table(page["items"]))
+    tables.print_wide(console, tables.runs_table(page["items"], deleted))
     if page["total"] > len(page["items"]):
         console.print(Text(f"{len(page['items'])} of {page['total']}; more with --limit", style="dim"))
+    if deleted:
+        console.print(Text("`backproof restore ID` brings one back", style="dim"))
     return None
 
 
 def show(api: Api, run_id: str, as_json: bool, full: bool = False) -> None:
     backtest = api.get(f"/backtests/{run_id}")
+    if not as_json:
+        return show_run(Console(), api, backtest, full)
+    measured = api.get(f"/backtests/{run_id}/metrics", full="true") if full and backtest.get("result") else {}
+    return print_json({**backtest, **measured})
+
+
+def attempts(api: Api, run_id: str, as_json: bool) -> None:
+    answer = api.get(f"/backtests/{run_id}/executions")
     if as_json:
-        measured = api.get(f"/backtests/{run_id}/metrics", full="true") if full and backtest.get("result") else {}
-        return _print_json({**backtest, **measured})
-    curve, everything = result_of(api, backtest, full)
+        return print_json(answer)
     console = Console()
-    show_result(console, backtest, curve, everything)
-    console.print(Text(f"\n{run_id} · created {str(backtest['created_at'])[:19].replace('T', ' ')} UTC", style="dim"))
-    if backtest["status"] in ("queued", "running"):
-        progress = api.get(f"/backtests/{run_id}/status")
-        console.print(f"{progress['progress']:.0f} %", highlight=False)
+    if answer["items"]:
+        return tables.print_wide(console, tables.attempts_table(answer["items"]))
+    backtest = api.get(f"/backtests/{run_id}")
+    reused = backtest["cached_from"]
+    console.print(Text(words.reused(reused, hint=False) if reused else "no worker has taken it"), soft_wrap=True)
     return None
 
 
 def cancel(api: Api, run_id: str) -> str:
-    return str(api.post(f"/backtests/{run_id}/cancel")["status"])
+    status = str(api.post(f"/backtests/{run_id}/cancel")["status"])
+    more = f"; `backproof resume {run_id}` lets it go on from there" if status == "cancelling" else ""
+    return f"{run_id}: {status}{more}"
+
+
+def delete(api: Api, run_id: str) -> str:
+    api.delete(f"/backtests/{run_id}")
+    return f"{run_id}: deleted; `backproof restore {run_id}` brings it back"
+
+
+def restore(api: Api, run_id: str) -> str:
+    return f"{run_id}: restored, {api.post(f'/backtests/{run_id}/restore')['status']}"
+
+
+def each(api: Api, run_ids: Sequence[str], act: Callable[[Api, str], str]) -> int:
+    """Do it to every one; what fails is said in one line and does not stop the others. The worst exit code."""
+    code = 0
+    for run_id in run_ids:
+        try:
+            print(act(api, run_id), flush=True)
+        except BackproofError as error:
+            print(f"error: {error.message}", file=sys.stderr)
+            code = max(code, 2 if isinstance(error, NotFound) else 1)
+    return code
+
+
+def resume(api: Api, run_id: str) -> Plain:
+    """Where it stands now."""
+    status: Plain = api.post(f"/backtests/{run_id}/resume")
+    return status
+
+
+def resumed(status: Plain) -> str:
+    """What is said of it."""
+    bar = status.get("checkpoint_bar")
+    begins = f"goes on after bar {bar:,}" if bar else "begins with the first bar"
+    run_id = status["backtest_id"]
+    said = ", ".join(part for part in (str(status["status"]), begins, words.start(status)) if part)
+    if status["status"] == "pending":
+        said = words.missing(status)
+    return f"{run_id}: {said}\n`backproof watch {run_id}` follows it"
+
+
+def rerun(api: Api, run_id: str, use_cache: bool, priority: str) -> Plain:
+    """The answer to a submission."""
+    submitted: Plain = api.post(f"/backtests/{run_id}/rerun", use_cache=use_cache, priority=priority)
+    return submitted
 
 
 def strategies(api: Api, as_json: bool) -> None:
     answer = api.get("/strategies")
     if as_json:
-        return _print_json(answer)
+        return print_json(answer)
     console = Console()
     for item in answer["items"]:
         parameters = ", ".join(f"{name} {item['defaults'].get(name)}" for name in item["parameters"]["properties"])
@@ -98,13 +128,3 @@ def strategies(api: Api, as_json: bool) -> None:
         console.print(Text(f"  {refused['reason']}"), soft_wrap=True)
     console.print(Text("\nparameters with their defaults; --json has types, limits and descriptions", style="dim"))
     return None
-
-
-def _print_wide(console: Console, table: Table) -> None:
-    """A table that is not squeezed into 80 columns where nobody looks at it through a terminal."""
-    (console if console.is_terminal else Console(width=max(console.width, 200))).print(table)
-
-
-def _print_json(value: Any) -> None:
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
-    sys.stdout.write("\n")

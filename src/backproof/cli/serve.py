@@ -1,5 +1,6 @@
 """`backproof serve`: the stack in the foreground, with a short word about where it is."""
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -13,17 +14,25 @@ if TYPE_CHECKING:
     from backproof.local.stack import Stack
     from backproof.settings import Settings
 
+SLOW_START_SECONDS = 5.0
+
 
 def serve(settings: "Settings") -> None:
     began = time.monotonic()
     console = Console()
     console.print(Text(f"backproof {__version__} is starting …", style="dim"))
+    first = Text("the first time, the engine is compiled, which takes half a minute or more", style="dim")
+    slow = threading.Timer(SLOW_START_SECONDS, lambda: console.print(first, soft_wrap=True))
+    slow.daemon = True
+    slow.start()
 
     def ready(stack: "Stack") -> None:
+        slow.cancel()
         rows = (
+            ("web", stack.url),
             ("API", f"{stack.url}/docs"),
             ("data", str(settings.data_dir)),
-            ("workers", f"{settings.worker_concurrency} backtests at once"),
+            ("workers", f"{min(settings.worker_processes, settings.max_concurrent_backtests)} backtests at once"),
             ("stop", "Ctrl-C"),
         )
         console.print(
@@ -38,5 +47,8 @@ def serve(settings: "Settings") -> None:
     def say(line: str) -> None:
         console.print(Text(f"{time.strftime('%H:%M:%S')} {line}", style="yellow"), soft_wrap=True)
 
-    run_stack(settings, say, ready)
+    try:
+        run_stack(settings, say, ready)
+    finally:
+        slow.cancel()
     console.print(Text("stopped", style="dim"))

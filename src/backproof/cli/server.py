@@ -11,17 +11,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backproof.cli.api import Api, answering
 from backproof.errors import StackError
 from backproof.local.directory import DataDirectory, FileLock, Server
 
 if TYPE_CHECKING:
     from backproof.settings import Settings
 
-START_SECONDS = 120.0
+START_SECONDS = 330.0
 STOP_SECONDS = 30.0
 _NEVER: Callable[[], bool] = lambda: False  # noqa: E731
 
@@ -56,8 +57,52 @@ def used_server(settings: "Settings", stop: Callable[[], bool] = _NEVER) -> Iter
             _leave(own, directory)
 
 
+@contextmanager
+def server_for(settings: "Settings", stop: Callable[[], bool]) -> Iterator[tuple[Server, bool]]:
+    """The server at the port that was asked for, else the one of the data directory, else one of our own."""
+    if settings.web_port and (server := answering(settings.web_port)) is not None:
+        yield server, False
+        return
+    with used_server(settings, stop) as found:
+        yield found
+
+
+@contextmanager
+def api_of(settings: "Settings", port: int | None, offline: bool = True, hint: str = "") -> Iterator[Api]:
+    """The running server's API (`port`: the one there); else, with `offline`, the same API inside this process.
+
+    hint: what else helps where a server is needed and none runs
+    """
+    server = running_server(settings.data_dir)
+    url = f"http://127.0.0.1:{port}" if port else server.url if server else None
+    if url is None and not offline:
+        raise no_server(settings, hint)
+    if url is not None:
+        with closing(Api(url)) as api:
+            yield api
+        return
+    from backproof.cli.offline import offline_api
+
+    with offline_api(settings) as api:
+        yield api
+
+
+def no_server(settings: "Settings", more: str = "") -> StackError:
+    return StackError(f"no server runs on {settings.data_dir}: start one with `backproof serve`{more}")
+
+
 def running_server(data_dir: Path) -> Server | None:
     return DataDirectory(data_dir).server()
+
+
+def finder(settings: "Settings", port: int | None) -> Callable[[], str | None]:
+    """Where the server is by now: one that was started again may listen elsewhere."""
+
+    def find() -> str | None:
+        server = None if port else running_server(settings.data_dir)
+        return server.url if server is not None else None
+
+    return find
 
 
 def _start(settings: "Settings", stop: Callable[[], bool]) -> tuple[subprocess.Popen[bytes] | None, Server | None]:

@@ -1,5 +1,6 @@
 """Numbers for people: the metrics tables, the run list, the equity plot."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -83,6 +84,12 @@ LABELS = {
     "win_rate_short": "Won short",
 }
 FORMS = {"fraction": "percent", "money": "money", "count": "count", "days": "days", "bars": "bars"}
+# how an attempt ended, where the word alone is not enough
+OUTCOMES = {
+    "worker_died": "the worker died",
+    "worker_stopped": "the worker stopped",
+    "heartbeat_lost": "the worker was not heard of any more",
+}
 STATUS_STYLE = {"completed": "green", "failed": "red", "cancelled": "yellow", "running": "cyan"}
 
 
@@ -279,32 +286,65 @@ def equity_plot(curve: Plain, benchmark_name: str | None, console: Console) -> R
     return Group(*lines, legend)
 
 
-def runs_table(runs: Sequence[Plain]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name, justify in (
-        ("Id", "left"),
-        ("Status", "left"),
-        ("Created", "left"),
-        ("Name", "left"),
-        ("Strategy", "left"),
-    ):
-        table.add_column(name, justify=justify, no_wrap=name != "Name")  # type: ignore[arg-type]
-    for name in ("Return", "Sharpe", "Drawdown"):
-        table.add_column(name, justify="right", no_wrap=True)
+def runs_table(runs: Sequence[Plain], deleted: bool = False) -> Table:
+    table = plain_table(
+        *("Id", "Status", "Created", *(("Deleted",) if deleted else ()), "Name", "Strategy"),
+        *(">Return", ">Sharpe", ">Drawdown"),
+    )
     for run in runs:
         metrics = run.get("metrics") or {}
         status = str(run["status"])
+        done = f" {run['progress']:.0f} %" if status == "running" else ""
         table.add_row(
             str(run_id(run)),
-            Text(status, style=STATUS_STYLE.get(status, "")),
-            str(run.get("created_at", ""))[:16].replace("T", " "),
-            str(run.get("name", "")),
+            Text(status + done, style=STATUS_STYLE.get(status, "")),
+            moment(run.get("created_at")),
+            *((moment(run.get("deleted_at")),) if deleted else ()),
+            Text(str(run.get("name", ""))),
             str(run.get("strategy_type") or (run.get("config") or {}).get("strategy_type", "")),
             number(metrics.get("total_return"), "percent"),
             number(metrics.get("sharpe"), "ratio"),
             number(metrics.get("max_drawdown"), "percent"),
         )
     return table
+
+
+def attempts_table(attempts: Sequence[Plain]) -> Table:
+    """Who took a run when, and how that ended."""
+    table = plain_table(">Attempt", "Started", ">Took", "Worker", "Ended")
+    for attempt in attempts:
+        began, ended = (
+            dt.datetime.fromisoformat(at) if at else None for at in (attempt["started_at"], attempt["ended_at"])
+        )
+        took = f"{(ended - began).total_seconds():,.1f} s" if began is not None and ended is not None else ""
+        outcome = str(attempt["outcome"] or "goes on")
+        table.add_row(
+            str(attempt["attempt"]),
+            moment(attempt["started_at"], seconds=True),
+            took,
+            str(attempt["worker"]),
+            Text(OUTCOMES.get(outcome, outcome.replace("_", " ")), style=STATUS_STYLE.get(outcome, "")),
+        )
+    return table
+
+
+def plain_table(*columns: str) -> Table:
+    """Columns by their titles; one that begins with > is aligned to the right. Only names may be cut."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for title in columns:
+        name = title.removeprefix(">")
+        table.add_column(name, justify="right" if name != title else "left", no_wrap=name not in ("Name", "For"))
+    return table
+
+
+def print_wide(console: Console, table: Table) -> None:
+    """A table that is not squeezed into 80 columns where nobody looks at it through a terminal."""
+    (console if console.is_terminal else Console(width=max(console.width, 200))).print(table)
+
+
+def moment(text: object, seconds: bool = False) -> str:
+    """A time of the API for people, in UTC."""
+    return str(text or "")[: 19 if seconds else 16].replace("T", " ")
 
 
 def run_id(run: Plain) -> str:

@@ -228,7 +228,7 @@ _PATTERN_RULES = {
 }
 
 
-def _message(kind: str, message: str, location: tuple[int | str, ...]) -> str:
+def field_message(kind: str, message: str, location: tuple[int | str, ...]) -> str:
     """One sentence for a person; pydantic's own where it is one."""
     if kind == "extra_forbidden":
         return "there is no such option"
@@ -237,6 +237,8 @@ def _message(kind: str, message: str, location: tuple[int | str, ...]) -> str:
     if kind == "string_pattern_mismatch":
         rules = [rule for part in location if (rule := _PATTERN_RULES.get(str(part)))]
         return rules[-1] if rules else "has characters that are not allowed here"
+    if kind in ("tuple_type", "list_type"):
+        return "is a list: write [A] or [A, B]"
     message = message.replace("Tuple", "List").replace("tuple", "list")
     return message[:1].lower() + message[1:]
 
@@ -245,7 +247,7 @@ def field_errors(error: ValidationError, prefix: tuple[int | str, ...] = ()) -> 
     """A pydantic error as field errors with JSON pointers under `prefix`."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return [
-        FieldError(pointer_of((*prefix, *e["loc"])), e["type"], _message(e["type"], e["msg"], e["loc"]))
+        FieldError(pointer_of((*prefix, *e["loc"])), e["type"], field_message(e["type"], e["msg"], e["loc"]))
         for e in found
         # a list whose items are all wrong is not also too short
         if e["type"] != "too_short" or not any(o["loc"][:-1] == e["loc"] for o in found)

@@ -1,4 +1,4 @@
-"""What every stored document has, and the repository protocol that SQLite (and later MongoDB) fulfil.
+"""What every stored document has, and the repository protocol that SQLite and MongoDB fulfil.
 
 A change is one compare-and-set on one document: there are no transactions over several documents, and uniqueness
 exists only through `id`. Field names may be dotted paths ("config.strategy_type").
@@ -21,7 +21,7 @@ def _utc(moment: dt.datetime) -> dt.datetime:
 
 def iso(moment: dt.datetime) -> str:
     """RFC 3339 in UTC with six decimals always, so that text order is time order."""
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 UtcDatetime = Annotated[dt.datetime, AfterValidator(_utc), PlainSerializer(iso, return_type=str, when_used="json")]
@@ -32,11 +32,17 @@ def utc_now() -> dt.datetime:
 
 
 class Document(BaseModel):
-    """Base of all stored models. `collection` names the table or collection; `indexes` lists field paths, in order."""
+    """Base of all stored models. `collection` names the table or collection; `indexes` lists field paths, in order.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    listing: fields by which long lists are filtered, sorted and counted, kept apart from the documents so that reading
+             them does not read those. For questions with a condition on each of the first two and on nothing outside.
+    """
+
+    # a newer program on the same store may have added fields: they are kept there, and nothing to this one
+    model_config = ConfigDict(frozen=True, extra="ignore")
     collection: ClassVar[str]
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    listing: ClassVar[tuple[str, ...]] = ()
 
     id: str
     schema_version: int = 1
@@ -50,6 +56,7 @@ class Op(StrEnum):
     NE = "ne"
     IN = "in"
     CONTAINS = "contains"  # the field is an array that holds the value
+    CONTAINS_PREFIX = "contains_prefix"  # the field is an array that holds a text with this beginning
     GT = "gt"
     GTE = "gte"
     LT = "lt"
@@ -113,9 +120,18 @@ class Repository(Protocol):
     async def get(self, model: type[D], id: str) -> D | None: ...
 
     async def find(
-        self, model: type[D], where: Where = (), order: Order | None = None, limit: int = 100, after: str | None = None
+        self,
+        model: type[D],
+        where: Where = (),
+        order: Order | None = None,
+        limit: int = 100,
+        after: str | None = None,
+        offset: int = 0,
     ) -> list[D]:
-        """Matching documents in order; `after` is the id of the last document of the page before (keyset paging)."""
+        """Matching documents in order; `after` is the id of the last document of the page before (keyset paging).
+
+        offset: so many are left out before the first
+        """
 
     async def update(self, model: type[D], id: str, where: Where, change: Change) -> D | None:
         """Compare-and-set: apply `change` if the document with `id` matches `where`; the new document, else None."""
@@ -125,7 +141,14 @@ class Repository(Protocol):
 
     async def count(self, model: type[D], where: Where = ()) -> int: ...
 
-    async def counts_by(self, model: type[D], field: str, where: Where = ()) -> dict[str, int]: ...
+    async def counts_by(self, model: type[D], field: str, where: Where = ()) -> dict[str, int]:
+        """Matching documents by the value of a field; of an array, each of its values counts."""
+
+    async def total(self, model: type[D], field: str, where: Where = ()) -> float:
+        """Sum of a number over the matching documents; those without it count as 0."""
+
+    async def add_all(self, documents: Sequence[D]) -> None:
+        """Insert those whose ids do not exist yet, in one write. All of one model; more than a few hundred are slow."""
 
     async def ping(self) -> None: ...
 

@@ -33,10 +33,11 @@ class Event(BaseModel):
           notice         {code, message, **fields}
           checkpoint     {bar, stage}
           progress       the body of GET /backtests/{id}/status
-          equity         {points: [[epoch_ms, equity], ...], bars_done, total_bars}: the curve so far, down-sampled
+          equity         {points: [[epoch_ms, equity], ...], bars_done, total_bars, fills, trades, positions,
+                         position_count}: the curve so far, down-sampled, and what is held (see Intermediate)
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")  # as Document
 
     type: EventType
     seq: int

@@ -1,10 +1,10 @@
 """Which status may follow which. BacktestOrchestrator is the only one that applies this table."""
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class Status(StrEnum):
-    PENDING = "pending"  # being validated, or waiting for data
+    PENDING = "pending"  # waiting for data
     QUEUED = "queued"
     RUNNING = "running"
     CANCELLING = "cancelling"
@@ -22,10 +22,19 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELLED, Status.FAILED}),
     Status.RUNNING: frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLING, Status.QUEUED}),
     Status.CANCELLING: frozenset({Status.CANCELLED, Status.FAILED}),
+    # nobody leaves a final status by itself; the owner may have a run resumed that did not complete
     Status.COMPLETED: frozenset(),
-    Status.FAILED: frozenset(),
-    Status.CANCELLED: frozenset(),
+    Status.FAILED: frozenset({Status.QUEUED, Status.PENDING}),
+    Status.CANCELLED: frozenset({Status.QUEUED, Status.PENDING}),
 }
+
+
+class Priority(IntEnum):
+    """Which of one owner's waiting runs goes first; between owners, the one with fewer running does."""
+
+    LOW = 1
+    NORMAL = 2
+    HIGH = 3
 
 
 class Stage(StrEnum):

@@ -4,9 +4,11 @@ Numba looks at the file of the compiled function only. A change in a file it cal
 unseen and give wrong numbers, so the cache directory is named after a hash of all sources that kernels depend on.
 """
 
+import contextlib
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -119,18 +121,34 @@ def _find_cache_directory() -> Path | None:
     name = f"engine-{source_hash()[:16]}"
     given = os.environ.get("NUMBA_CACHE_DIR")
     roots = [Path(given)] if given else []
+    shipped = Path(given) / name if given else None  # compiled while an image was made, where nobody can write now
     roots.append(Path(platformdirs.user_cache_path("backproof", appauthor=False)) / "numba")
     roots.append(Path(tempfile.gettempdir()) / f"backproof-{os.getuid()}" / "numba")
     for root in roots:
         directory = root / name
         try:
+            if shipped is not None and shipped != directory:
+                _bring(shipped, directory)
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             # the cache is code: never load it from a directory that somebody else can write to
             for path in (directory, root):
-                if path.stat().st_uid != os.getuid() and not given:
+                if path.stat().st_uid != os.getuid() and str(root) != given:
                     raise PermissionError(path)
         except OSError:
             continue
         if os.access(directory, os.W_OK | os.X_OK):
             return directory
     return None
+
+
+def _bring(shipped: Path, directory: Path) -> None:
+    """Copy what is compiled already, whole or not at all: numba would not even read where it cannot write."""
+    if directory.exists() or not shipped.is_dir():
+        return
+    directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent) as temporary:
+        copy = shutil.copytree(shipped, Path(temporary) / directory.name)
+        for path in (copy, *copy.rglob("*")):  # as they were where nobody may write
+            path.chmod(0o700 if path.is_dir() else 0o600)
+        with contextlib.suppress(OSError):  # another process was quicker
+            copy.rename(directory)

@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import json
+import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
+from backproof import __version__
 from backproof.domain.config import BacktestConfig
 from backproof.engine.bars import Bars, RunBars, content_hash
 from backproof.engine.strategies import plugin_source
@@ -132,8 +134,8 @@ def plugin_versions(kind: "type[Strategy] | None") -> dict[str, str] | None:
 @cache
 def versions() -> dict[str, str]:
     """Versions of what computes the numbers."""
-    found = {}
-    for name in ("backproof", "numpy", "numba", "TA-Lib"):
+    found = {"backproof": __version__, "python": platform.python_version()}
+    for name in ("numpy", "numba", "TA-Lib"):
         try:
             found[name.lower()] = version(name)
         except PackageNotFoundError:

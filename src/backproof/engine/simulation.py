@@ -4,13 +4,13 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel
 
 from backproof.domain.config import BacktestConfig
-from backproof.engine import checkpoint, layout
+from backproof.engine import checkpoint, layout, statistics
 from backproof.engine.arrays import FloatArray
 from backproof.engine.bars import Bars, RunBars
 from backproof.engine.calendar import DateArray
@@ -37,6 +37,15 @@ _NO_WEIGHTS_AT = np.zeros(0, dtype=np.int64)
 _NO_WEIGHTS = np.zeros((0, 1))
 _NO_LEVELS = np.zeros((1, 1))
 _FIRST_ROWS = 512  # room in the ledger at the start; it grows as needed
+
+
+class Holding(NamedTuple):
+    """A position at a close. shares < 0 is short; price and value in the account currency."""
+
+    symbol: str
+    shares: float
+    price: float
+    value: float
 
 
 def simulate(
@@ -274,6 +283,22 @@ class Simulation:
     def fills_so_far(self) -> int:
         used = self.keys[: self.ledger_rows, layout.KEY_REASON]
         return int((used < layout.FIRST_EVENT).sum())
+
+    def trades_so_far(self) -> int:
+        """Round trips from flat to flat, those under way among them."""
+        totals = np.empty(statistics.TOTAL_SIZE)
+        scratch = np.empty((statistics.TOTAL_ROOM, len(self.config.symbols)))
+        statistics.trade_totals(self.keys, self.values, self.ledger_rows, scratch, totals)
+        return int(totals[statistics.TOTAL_CLOSED]) + int(np.count_nonzero(self.state[layout.SHARES]))
+
+    def holdings(self) -> list[Holding]:
+        """What is held after the last simulated bar, the largest value first. Not while `advance` runs."""
+        shares = self.state[layout.SHARES]
+        marks = self.market.marks[:, self.run.first + max(self.position, 1) - 1]
+        held = np.flatnonzero(shares)
+        held = held[np.argsort(-np.abs(shares[held] * marks[held]), kind="stable")]
+        symbols = self.config.symbols
+        return [Holding(symbols[n], float(shares[n]), float(marks[n]), float(shares[n] * marks[n])) for n in held]
 
     def equity_so_far(self) -> FloatArray:
         """float64 [position], a view."""

@@ -21,6 +21,7 @@ VALKEY_PIDFILE = "BACKPROOF_VALKEY_PIDFILE"
 LOG_BYTES = 10_000_000
 CRASHES_TOO_MANY = 6
 CRASH_WINDOW_SECONDS = 60.0
+SOUND_SECONDS = 5.0  # one that has lived so long works; what ends it then is not that it cannot start
 _PR_SET_PDEATHSIG = 1
 _ERROR = re.compile(r"(?:error: |backproof\.errors\.\w+: |(?=[\w.]*[A-Z]\w*(?:Error|Exception): ))(.+)")
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -72,6 +73,7 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     start_at: float | None = None
     _crashes: deque[float] = field(default_factory=deque)
+    _started_at: float = float("inf")
 
     @property
     def pid(self) -> int | None:
@@ -90,6 +92,7 @@ class Child:
                 os._exit(1)
 
         self.start_at = None
+        self._started_at = self.clock()
         with self.spec.log.open("ab", buffering=0) as log:
             self.process = subprocess.Popen(  # noqa: S603
                 self.spec.argv,
@@ -117,6 +120,8 @@ class Child:
     def crashed(self) -> float:
         """Note a crash; the seconds to wait before the next start. Raises StackError when it keeps crashing."""
         now = self.clock()
+        if now - self._started_at >= SOUND_SECONDS:
+            self._crashes.clear()
         self._crashes.append(now)
         while self._crashes[0] < now - CRASH_WINDOW_SECONDS:
             self._crashes.popleft()

@@ -9,17 +9,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The answer of GET /health/ready. workers: how many Celery workers can take work now."""
+    """The answer of GET /health/ready. workers: how many Celery workers can take work now; reasons: what is wrong."""
 
     store: bool
     broker: bool
     workers: int
+    reasons: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, body: bytes) -> "Health | None":
         try:
             said = json.loads(body)
-            return cls(_ok(said["store"]), _ok(said["broker"]), int(said["workers"]))
+            reasons = tuple(map(str, said.get("reasons", ())))
+            return cls(_ok(said["store"]), _ok(said["broker"]), int(said["workers"]), reasons)
         except (ValueError, KeyError, TypeError):
             return None
 

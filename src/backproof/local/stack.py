@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from backproof.settings import Settings
 
 WORKERS_TO_BE_READY = 1  # the one that computes runs
-START_SECONDS = 90.0
+START_SECONDS = 300.0  # the first time the engine is compiled, which takes a slow and busy machine minutes
 VALKEY_SECONDS = 30.0  # loading a large append-only file
 TICK_SECONDS = 0.5
 UNREADY_STOP_SECONDS = 1.0
 BEHIND_SECONDS = 0.7
+AWAY_SECONDS = 3.0
 USED_TICK_SECONDS = 0.1
 TRIM_SECONDS = 60.0
-IO_THREADS = 2
 
 VALKEY, RUNS, IO, SCHEDULER, WEB = "valkey", "worker-runs", "worker-io", "scheduler", "web"
 
@@ -82,8 +82,9 @@ class Stack:
     # ---- start ------------------------------------------------------------------------------------------------
 
     def _start(self, waiter: SignalWaiter, listener: int, valkey_socket: Path) -> None:
-        redis_url = self._settings.redis_url
-        if redis_url is None:
+        if self._settings.redis_url is not None:
+            redis_url = self._settings.redis_url.get_secret_value()
+        else:
             redis_url = f"unix://{valkey_socket}?db=0"
             self._valkey_socket = valkey_socket
             self._start_valkey(waiter, valkey_socket)
@@ -97,18 +98,21 @@ class Stack:
             "WEB_HOST": host,
             "WEB_PORT": str(port),
             "PYTHONUNBUFFERED": "1",
+            # whoever stops a stack waits for it; its runs go on at the next start
+            "WORKER_DRAIN_SECONDS": "0",
+            "WEB_DRAIN_SECONDS": "0",
             VALKEY_PIDFILE: str(valkey.pidfile(self.directory.valkey)) if self._valkey_socket else "",
         }
-        concurrency = str(self._settings.worker_concurrency)
+        concurrency = str(self._settings.worker_processes)
         runs = ("worker", "--name", "runs", "--queues", "backtest_execution", "--concurrency", concurrency)
-        io = ("worker", "--name", "io", "--pool", "threads", "--queues", "data_collection,notifications")
+        io = ("worker", "--name", "io", "--queues", "data_collection,notifications")
         self._add(RUNS, runs, environment, stop_seconds=8.0)
         self._add(WEB, ("web", "--fd", str(listener)), environment, stop_seconds=6.0, pass_fds=(listener,))
         self._until_ready(waiter)
         # Nobody waits for these two: on a small machine they would only slow the start and the first backtest down.
         behind = time.monotonic() + BEHIND_SECONDS
         self._add(SCHEDULER, ("scheduler",), environment, stop_seconds=4.0, start_at=behind)
-        self._add(IO, (*io, "--concurrency", str(IO_THREADS)), environment, stop_seconds=8.0, start_at=behind)
+        self._add(IO, io, environment, stop_seconds=8.0, start_at=behind)
 
     def _add(
         self,
@@ -158,6 +162,7 @@ class Stack:
     def _until_ready(self, waiter: SignalWaiter) -> None:
         deadline = time.monotonic() + START_SECONDS
         probe = Probe(*self._address)
+        waits_since: float | None = None
         while not waiter.stops:
             for child in self._children.values():
                 if (code := child.poll()) is not None:
@@ -166,6 +171,7 @@ class Stack:
                 self._health = health
                 if health.store and health.broker and health.workers >= WORKERS_TO_BE_READY:
                     return
+                waits_since = self._say_what_is_away(health, waits_since)
             if time.monotonic() > deadline:
                 raise StackError(f"the stack is not ready after {START_SECONDS:g} s ({self._describe()})")
             if probe.done:
@@ -174,6 +180,16 @@ class Stack:
             else:
                 waiter.wait(0.05, [probe])
         probe.close()
+
+    def _say_what_is_away(self, health: Health, since: float | None) -> float | None:
+        """Once, for servers of others: they may take longer to boot. `since`: when they were first missed."""
+        now = time.monotonic()
+        if health.store and health.broker:
+            return None
+        if since is not None and now - since > AWAY_SECONDS:
+            self._say(f"waiting for the servers that the settings name: {'; '.join(health.reasons)}")
+            return float("inf")
+        return now if since is None else since
 
     def _describe(self) -> str:
         if self._health is None:
@@ -254,7 +270,8 @@ def loopback(host: str) -> str:
         safe = False
     if not safe:
         raise StackError(
-            f"refusing to listen on {host}: there are no accounts yet, so only loopback (127.0.0.1) will do"
+            f"refusing to listen on {host}: there are no accounts yet, so only loopback (127.0.0.1) will do; "
+            "`backproof web` can be put behind an authenticating proxy (WEB_ALLOWED_HOSTS)"
         )
     return address
 
@@ -271,6 +288,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         reason = (error.strerror or str(error)).lower()
-        message = f"cannot listen on {host} port {port}: {reason} (choose another with --port; 0 takes a free one)"
+        hint = "choose another with --port or WEB_PORT; 0 takes a free one"
+        message = f"cannot listen on {host} port {port}: {reason} ({hint})"
         raise StackError(message) from None
     return listener

@@ -4,10 +4,11 @@ import asyncio
 import datetime as dt
 import re
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, get_args
 
 from backproof.domain.clock import NEW_YORK, MarketClock
@@ -29,11 +30,15 @@ _MOST_UNEXPLAINED = 1e-2  # as in engine.setup: how far adjusted closes may move
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """Where bars come from. calendar: code of the one they are on; timeframes: number of symbols by timeframe."""
+    """Where bars come from. calendar: code of the one they are on; timeframes: number of symbols by timeframe.
+
+    default: it serves backtests that name no data_source
+    """
 
     name: str
     calendar: str
     timeframes: dict[str, int]
+    default: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class SymbolInfo:
 class Coverage:
     """What the source holds of one symbol that a backtest names.
 
+    bars_before: bars before start_date, which warm the indicators up
     bars_in_run: bars between start_date and end_date
     sha256:      of the version that is current; equal for equal bars
     note:        what a reader must know of this series; empty for nothing
@@ -65,6 +71,7 @@ class Coverage:
     first: dt.date
     last: dt.date
     bars: int
+    bars_before: int
     bars_in_run: int
     close_only: bool
     sha256: str
@@ -74,10 +81,11 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class LoadedBars:
-    """Bars for a run: a long table, and the code of the calendar that they are on."""
+    """Bars for a run: a long table, the code of the calendar that they are on, and what is to be known by symbol."""
 
     table: "pa.Table"
     calendar: str
+    notes: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +180,21 @@ class DatasetService:
         """Coverage of the symbols, then the benchmark; InvalidInput with everything the data cannot give."""
         return await asyncio.to_thread(self._check, config)
 
-    async def load(self, config: BacktestConfig) -> LoadedBars:
+    async def load(
+        self,
+        config: BacktestConfig,
+        versions: Mapping[str, str] = MappingProxyType({}),
+        on_read: Callable[[int], None] | None = None,
+    ) -> LoadedBars:
         """All bars of the symbols and the benchmark in long form.
 
         Also those after end_date: they tell a symbol that ended from one that only has no bar on the last day of the
         run. The engine decides nothing from them.
+
+        versions: symbol to the hash of the version to read; others in the current one
+        on_read:  told how many of the symbols are read, from a thread
         """
-        return await asyncio.to_thread(self._load, config)
+        return await asyncio.to_thread(self._load, config, versions, on_read)
 
     # ---- looking around ---------------------------------------------------------------------------------------
 
@@ -189,7 +205,7 @@ class DatasetService:
                 timeframe: len(self._lake.find_series(name, timeframe)) for timeframe in self._lake.timeframes(name)
             }
             clock = self._lake.clock(name) or NEW_YORK
-            found.append(SourceInfo(name, clock.calendar, counts))
+            found.append(SourceInfo(name, clock.calendar, counts, name == self._default))
         return found
 
     def _symbols(self, source: str | None, timeframe: str) -> list[SymbolInfo]:
@@ -327,17 +343,20 @@ class DatasetService:
 
         start, end = config.start_date, config.end_date
         if (start is None or start <= series.first) and (end is None or end >= series.last):
-            inside = series.bars
-        elif (start is not None and start > series.last) or (end is not None and end < series.first):
-            inside = 0
+            before, inside = 0, series.bars
+        elif start is not None and start > series.last:
+            before, inside = series.bars, 0
+        elif end is not None and end < series.first:
+            before, inside = 0, 0
         else:
-            first, last = rows_between(self._series_dates(series), start, end, series.clock)
-            inside = last - first
+            before, last = rows_between(self._series_dates(series), start, end, series.clock)
+            inside = last - before
         return Coverage(
             symbol=series.symbol,
             first=series.first,
             last=series.last,
             bars=series.bars,
+            bars_before=before,
             bars_in_run=inside,
             close_only=series.close_only,
             sha256=series.sha256,
@@ -387,14 +406,18 @@ class DatasetService:
                 self._dates.popitem(last=False)
         return dates
 
-    def _load(self, config: BacktestConfig) -> LoadedBars:
+    def _load(
+        self, config: BacktestConfig, versions: Mapping[str, str], on_read: Callable[[int], None] | None
+    ) -> LoadedBars:
         source = config.data_source or self._default
         known = self._lake.find_series(source, config.timeframe)
         named = _named(config)
         if missing := [symbol for symbol in named if symbol not in known]:
             raise NotFound(f"{source} has no {config.timeframe} bars of {', '.join(missing[:10])}")
-        table = self._lake.read_series([known[symbol] for symbol in named])
-        return LoadedBars(table, known[named[0]].clock.calendar)
+        series = [known[symbol].at(versions.get(symbol, known[symbol].sha256)) for symbol in named]
+        table = self._lake.read_series(series, on_read=on_read)
+        notes = {item.symbol: item.note for item in series if item.note}
+        return LoadedBars(table, series[0].clock.calendar, notes)
 
 
 def _named(config: BacktestConfig) -> list[str]:

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import structlog
@@ -20,6 +20,7 @@ from backproof.errors import BackproofError, DataError, FieldError, InvalidInput
 from backproof.services.backtests.checking import checked
 from backproof.services.backtests.limits import MemoryLimit
 from backproof.services.datasets import DatasetService
+from backproof.storage.opening import Location
 
 log = structlog.get_logger(__name__)
 
@@ -32,9 +33,9 @@ _KINDS: tuple[type[BackproofError], ...] = (DataError, StrategyError, NotFound)
 
 
 class ProbeService:
-    def __init__(self, datasets: DatasetService, lake_path: Path, default_source: str, memory: MemoryLimit) -> None:
+    def __init__(self, datasets: DatasetService, location: Location, default_source: str, memory: MemoryLimit) -> None:
         self._datasets = datasets
-        self._lake_path = lake_path
+        self._location = location
         self._default_source = default_source
         self._memory = memory
         self._free = asyncio.Semaphore(AT_ONCE)
@@ -62,7 +63,7 @@ class ProbeService:
     async def _in_a_child(self, config: BacktestConfig) -> dict[str, Any]:
         request = {
             "config": config.model_dump(mode="json"),
-            "lake": str(self._lake_path),
+            "lake": asdict(self._location),
             "default_source": self._default_source,
             "memory_bytes": self._memory.bytes,
         }

@@ -22,12 +22,14 @@ class FieldPath:
     nullable:        the value, or something on the way to it, may be missing or null
     nullable_parent: something on the way may be null, so that a value cannot be set there
     array:           the value is an array
+    texts:           the value is an array of texts
     """
 
     keys: tuple[str, ...]
     nullable: bool
     nullable_parent: bool
     array: bool
+    texts: bool = False
 
 
 @lru_cache(maxsize=4096)
@@ -40,7 +42,7 @@ def field_path(model: type[Document], name: str) -> FieldPath:
         nullable_parent = nullable
         annotation, missing = _step(annotation, key, model, name)
         nullable = nullable or missing
-    return FieldPath(keys, nullable, nullable_parent, _is_array(annotation))
+    return FieldPath(keys, nullable, nullable_parent, _is_array(annotation), _is_array_of_texts(annotation))
 
 
 def _step(annotation: Any, key: str, model: type[Document], name: str) -> tuple[Any, bool]:
@@ -79,6 +81,13 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
 
 def _is_array(annotation: Any) -> bool:
     return annotation is Any or annotation in _ARRAYS or get_origin(annotation) in _ARRAYS
+
+
+def _is_array_of_texts(annotation: Any) -> bool:
+    if get_origin(annotation) not in _ARRAYS:
+        return False
+    items = [item for item in get_args(annotation) if item is not Ellipsis]
+    return bool(items) and all(_without_none(item) == (str, False) for item in items)
 
 
 def check_change(model: type[Document], change: Change) -> None:

@@ -43,6 +43,8 @@ def _column(values: Any) -> "pa.Array":
 
     if isinstance(values, (pa.Array, pa.ChunkedArray)):
         return values
+    if isinstance(values, np.ndarray) and values.dtype.kind == "U" and values.ndim == 1:
+        return _texts(np.ascontiguousarray(values))
     if isinstance(values, np.ndarray) and values.dtype.kind in "fOM":
         array = pa.array(np.ascontiguousarray(values), from_pandas=True)
     else:
@@ -50,6 +52,23 @@ def _column(values: Any) -> "pa.Array":
     if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
         array = array.cast(pa.timestamp("us", array.type.tz))  # readers without pandas have no nanoseconds
     return array
+
+
+def _texts(values: "np.ndarray[Any, Any]") -> "pa.Array":
+    """Texts of fixed width, as Arrow has them. Its own conversion makes a Python object of each of them."""
+    import numpy as np
+    import pyarrow as pa
+
+    characters = values.view(np.uint32).reshape(len(values), -1) if values.size else np.empty((0, 0), np.uint32)
+    lengths = np.char.str_len(values)
+    total = int(lengths.sum())
+    ascii_only = characters.size == 0 or int(characters.max()) < 128
+    if not ascii_only or total > np.iinfo(np.int32).max or np.count_nonzero(characters) != total:  # NUL inside a text
+        return pa.array(values.tolist(), pa.string())
+    small = characters.astype(np.uint8)
+    offsets = np.zeros(len(values) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    return pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(small[small != 0]))
 
 
 def write_sections(path: Path, sections: Mapping[str, "pa.Table"]) -> None:
@@ -100,18 +119,18 @@ def verify_sections(path: Path, sections: Mapping[str, "pa.Table"]) -> None:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        described = _described(file, path)
+        described = _described(file, str(path))
         rows = sum(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
     expected = {name: table.num_rows for name, table in sections.items()}
     if {name: entry["rows"] for name, entry in described.items()} != expected or rows != sum(expected.values()):
         raise StorageFailed("a result file did not read back as it was written")
 
 
-def read_section(path: Path, section: str, columns: Sequence[str] | None = None) -> "pa.Table":
+def read_section(opened: "pa.NativeFile", path: str, section: str, columns: Sequence[str] | None = None) -> "pa.Table":
     """One section, or some of its columns in that order; NotFound for one that the file does not have."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with pq.ParquetFile(opened, page_checksum_verification=True) as file:
         described = _described(file, path)
         if section not in described:
             raise NotFound(f"the result has no section {section!r}", sections=list(described))
@@ -128,7 +147,7 @@ def read_section(path: Path, section: str, columns: Sequence[str] | None = None)
     return table.rename_columns(names).replace_schema_metadata(None)
 
 
-def _described(file: Any, path: Path) -> dict[str, Any]:
+def _described(file: Any, path: str) -> dict[str, Any]:
     try:
         described = json.loads((file.schema_arrow.metadata or {})[_KEY])
         if described["format"] != _FORMAT:

@@ -20,10 +20,12 @@ from pydantic import ValidationError
 from backproof.domain.documents import Change, D, Document, Order, Repository, Where
 from backproof.errors import InvalidInput, StoreUnavailable
 from backproof.storage import sql
+from backproof.storage.fields import field_path
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 10.0
 RESERVE_BYTES = 4 << 20
+_ROWS_AT_ONCE = 200
 _APPLICATION_ID = 0x62707266  # "bprf" in the file's header
 _BUGS = ("SQLITE_ERROR", "SQLITE_MISUSE", "SQLITE_RANGE")  # a wrong statement, not a store that is away
 _OLDEST_SQLITE = (3, 38, 0)  # JSON functions always there, RETURNING, STRICT
@@ -75,17 +77,20 @@ class SqliteRepository(Repository):
         return self._parsed(model, rows[0][0]) if rows else None
 
     async def find(
-        self, model: type[D], where: Where = (), order: Order | None = None, limit: int = 100, after: str | None = None
+        self,
+        model: type[D],
+        where: Where = (),
+        order: Order | None = None,
+        limit: int = 100,
+        after: str | None = None,
+        offset: int = 0,
     ) -> list[D]:
-        table = sql.table_name(model)
         condition, bound = sql.where_sql(model, where)
         if after is not None:
             beyond, values = sql.after_sql(model, order, after, await self._order_value(model, order, after))
             condition, bound = f"({condition}) AND {beyond}", bound + values
-        rows = await self._read(
-            f'SELECT doc FROM "{table}" WHERE {condition} ORDER BY {sql.order_sql(model, order)} LIMIT ?',
-            [*bound, max(0, limit)],
-        )
+        statement = sql.find_sql(model, where, condition, order)
+        rows = await self._read(statement, [*bound, max(0, limit), max(0, offset)])
         return [self._parsed(model, row[0]) for row in rows]
 
     async def _order_value(self, model: type[D], order: Order | None, id: str) -> object:
@@ -123,18 +128,36 @@ class SqliteRepository(Repository):
 
     async def count(self, model: type[D], where: Where = ()) -> int:
         condition, bound = sql.where_sql(model, where)
-        rows = await self._read(f'SELECT count(*) FROM "{sql.table_name(model)}" WHERE {condition}', bound)
+        rows = await self._read(f"SELECT count(*) FROM {sql.source_sql(model, where)} WHERE {condition}", bound)
         return int(rows[0][0])
 
     async def counts_by(self, model: type[D], field: str, where: Where = ()) -> dict[str, int]:
-        column = sql.column(model, field)
+        column, source = sql.column(model, field), sql.source_sql(model, where, field)
         condition, bound = sql.where_sql(model, where)
+        # the limit keeps SQLite from merging the two selects, after which it would read every document
+        found = f"SELECT {column} AS value FROM {source} WHERE {condition} LIMIT -1"
+        if field_path(model, field).array:
+            found = f"SELECT item.value AS value FROM ({found}) AS list, json_each(list.value) AS item"
         rows = await self._read(
-            f'SELECT {column}, count(*) FROM "{sql.table_name(model)}" '
-            f"WHERE {condition} AND {column} IS NOT NULL GROUP BY 1 ORDER BY 1",
-            bound,
+            f"SELECT value, count(*) FROM ({found}) WHERE value IS NOT NULL GROUP BY 1 ORDER BY 1", bound
         )
         return {str(value): int(count) for value, count in rows}
+
+    async def total(self, model: type[D], field: str, where: Where = ()) -> float:
+        condition, bound = sql.where_sql(model, where)
+        rows = await self._read(
+            f'SELECT total({sql.column(model, field)}) FROM "{sql.table_name(model)}" WHERE {condition}', bound
+        )
+        return float(rows[0][0])
+
+    async def add_all(self, documents: Sequence[D]) -> None:
+        for first in range(0, len(documents), _ROWS_AT_ONCE):
+            some = documents[first : first + _ROWS_AT_ONCE]
+            await self._write(
+                f'INSERT INTO "{sql.table_name(type(some[0]))}" (id, doc) VALUES {", ".join(["(?, ?)"] * len(some))} '
+                "ON CONFLICT (id) DO NOTHING RETURNING 1",
+                [value for document in some for value in (document.id, document.model_dump_json())],
+            )
 
     async def ping(self) -> None:
         await self._read("SELECT version FROM schema_version", [])
@@ -198,7 +221,11 @@ async def _connect(path: Path) -> aiosqlite.Connection:
     except BaseException:
         await asyncio.to_thread(thread.join, 5.0)  # it still wants to tell this loop that it has stopped
         raise
-    await connection.execute_fetchall("PRAGMA synchronous = NORMAL")
+    try:
+        await connection.execute_fetchall("PRAGMA synchronous = NORMAL")
+    except BaseException:  # nobody else knows of it yet
+        await connection.close()
+        raise
     return connection
 
 

@@ -20,6 +20,7 @@ from backproof.services.backtests.limits import limit_memory
 from backproof.services.datasets import DatasetService
 from backproof.services.probes import probe_here
 from backproof.storage.lake import Lake
+from backproof.storage.opening import Location, open_files
 
 NICENESS = 10
 
@@ -46,7 +47,7 @@ def _end_with_input(stream: BinaryIO) -> None:
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
         config = parse_config(request["config"])
-        datasets = DatasetService(Lake(Path(request["lake"]), demo_lake()), request["default_source"])
+        datasets = DatasetService(Lake(open_files(Location(**request["lake"])), demo_lake()), request["default_source"])
         return {"report": asyncio.run(probe_here(datasets, config))}
     except InvalidInput as error:
         return _error(error.code, error.message, errors=[asdict(field) for field in error.errors])

@@ -14,7 +14,7 @@ _SECRET_TEXT = re.compile(
     r"((?:api_?key|token|password|secret)=)[^&\s'\"]+|(://[^:/@\s]*:)[^@\s/]+(?=@)", re.IGNORECASE
 )
 # what they say at INFO is noise here, and httpx would say whole URLs
-_QUIET = ("httpx", "httpcore", "numba", "asyncio", "aiosqlite", "celery.worker.strategy", "celery.app.trace")
+_QUIET = ("httpx", "httpcore", "numba", "asyncio", "aiosqlite", "pymongo", "celery.worker.strategy", "celery.app.trace")
 
 
 def redact_text(text: str) -> str:

@@ -1,62 +1,47 @@
 """The web application: everything of `web` put together around one ServiceFactory."""
 
-import asyncio
-import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import structlog
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from backproof import __version__
 from backproof.bootstrap import ServiceFactory
-from backproof.engine.strategies import all_strategies
+from backproof.errors import BackproofError
 from backproof.settings import Settings
 from backproof.web import openapi, pages
 from backproof.web.context import RequestContext
 from backproof.web.errors import install_error_handlers
-from backproof.web.realtime import Hub
+from backproof.web.opening import Opening
 from backproof.web.routes import backtests, definitions, live, market_data, probes, results, rules, strategies, system
-from backproof.web.security import LocalOnly, require_loopback
-
-log = structlog.get_logger(__name__)
+from backproof.web.security import KnownHosts
 
 
-async def _warm(services: ServiceFactory) -> None:
-    # a daemon: a plug-in whose import never ends keeps nobody from stopping
-    threading.Thread(target=all_strategies, name="plug-ins", daemon=True).start()
-    await services.datasets.warm()
-
-
-def create_app(settings: Settings, factory: ServiceFactory | None = None, *, warm: bool = True) -> FastAPI:
+def create_app(
+    settings: Settings,
+    factory: ServiceFactory | None = None,
+    *,
+    warm: bool = True,
+    refused: Callable[[BackproofError], None] | None = None,
+) -> FastAPI:
     """The application. Without `factory` it opens its own services when it starts and closes them when it stops.
 
     warm: load in the background what the first requests need; not worth it for one that answers a few and ends
-    Raises InvalidSettings when it is to listen on anything but loopback.
+    refused: see Opening; with it, the application starts although a server is away
+    Raises InvalidSettings when it is to listen where everybody could reach it.
     """
-    require_loopback(settings.web_host)
+    settings.web_address()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        services = factory or await ServiceFactory.open(settings)
-        app.state.services = services
-        app.state.hub = Hub(services.monitoring, settings.ws_max_connections_per_backtest)
-        reading = asyncio.create_task(app.state.hub.run(), name="hub")
-        warming = asyncio.create_task(_warm(services), name="warm") if warm else None
+        opening = app.state.opening = Opening(app, settings, factory, warm=warm, refused=refused)
         try:
+            await opening.start()
             yield
         finally:
-            while not reading.done():  # a cancel that meets redis-py while it connects is swallowed there
-                reading.cancel()
-                await asyncio.wait((reading,), timeout=0.1)
-            if warming is not None:
-                await asyncio.wait((warming,))
-                if (error := warming.exception()) is not None:
-                    log.warning("not_warmed", reason=str(error))
-            if factory is None:
-                await services.close()
+            await opening.stop()
 
     app = FastAPI(
         title="backproof",
@@ -66,14 +51,17 @@ def create_app(settings: Settings, factory: ServiceFactory | None = None, *, war
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
-        middleware=[Middleware(RequestContext), Middleware(LocalOnly)],
+        middleware=[Middleware(RequestContext), Middleware(KnownHosts, allowed=settings.web_allowed_hosts)],
     )
     app.state.settings = settings
+    app.state.draining = False  # this process is about to stop
+    app.state.services = app.state.hub = None  # until the store answers
     modules = (backtests, results, definitions, rules, strategies, probes, market_data, system, live, pages)
     for module in modules:
         app.include_router(module.router)
     install_error_handlers(
         app, [route for module in modules for route in module.router.routes if isinstance(route, APIRoute)]
     )
+    app.router.default = pages.unknown_address(app.router.default)
     app.openapi = lambda: openapi.build(app)  # type: ignore[method-assign]
     return app

@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 
 from backproof.bootstrap import ServiceFactory
 from backproof.domain.backtest import Backtest
-from backproof.errors import NotFound
+from backproof.errors import NotFound, StoreUnavailable
 from backproof.web import security
 
 _RUN_ID = re.compile(r"bt-[0-9a-z]{12}")
@@ -18,7 +18,9 @@ _RUN_ID = re.compile(r"bt-[0-9a-z]{12}")
 
 
 async def services(connection: HTTPConnection) -> ServiceFactory:
-    factory: ServiceFactory = connection.app.state.services
+    factory: ServiceFactory | None = connection.app.state.services
+    if factory is None:
+        raise StoreUnavailable(connection.app.state.opening.reason)
     return factory
 
 

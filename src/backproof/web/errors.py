@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from backproof import errors
-from backproof.domain.config import pointer_of
+from backproof.domain.config import field_message, pointer_of
 from backproof.errors import BackproofError, FieldError, InvalidInput
 
 log = structlog.get_logger(__name__)
@@ -43,12 +43,14 @@ KINDS: dict[type[BackproofError], Kind] = {
     errors.Conflict: Kind(409, "Conflict", "The state of the thing does not allow this."),
     errors.QueueFull: Kind(429, "Queue full", "A limit on waiting work is reached; try again later.", 10),
     errors.StoreUnavailable: Kind(503, "Store unavailable", "The metadata store does not answer or cannot write.", 5),
+    errors.StoreRefused: Kind(503, "Store refused", "The metadata store is not set up for this service.", 30),
     errors.StorageFailed: Kind(503, "Storage failed", "A result or bar file could not be read or written.", 5),
     errors.CheckpointMismatch: Kind(409, "Checkpoint mismatch", "The checkpoint is damaged or of another run."),
     errors.LostClaim: Kind(409, "Claim lost", "Somebody else works on this run now."),
     errors.InvalidSettings: Kind(500, "Wrong settings", "The service is set up wrongly; its operator can mend it."),
     errors.StackError: Kind(503, "Stack not ready", "A part of the local stack is not there.", 5),
     errors.BrokerUnavailable: Kind(503, "Queue unavailable", "Redis or Valkey does not answer.", 5),
+    errors.BrokerRefused: Kind(503, "Queue refused", "Redis or Valkey is not set up for this service.", 30),
     errors.IdempotencyMismatch: Kind(
         422, "Idempotency-Key used before", "This Idempotency-Key was sent before with another body."
     ),
@@ -129,7 +131,10 @@ async def _backproof_error(request: Request, error: BackproofError) -> Response:
     kind = kind_of(error)
     field_errors: Sequence[FieldError] = error.errors if isinstance(error, InvalidInput) else ()
     details = dict(error.details)
-    if kind.status >= 500:
+    if isinstance(error, errors.StoreUnavailable | errors.BrokerUnavailable):
+        # every request says so while a server is away: a traceback of each would take longer than the answer
+        log.warning("request_failed", code=error.code, reason=error.message)
+    elif kind.status >= 500:
         log.error("request_failed", code=error.code, reason=error.message, exc_info=error)
     headers = {}
     if isinstance(error, errors.QueueFull):
@@ -149,8 +154,8 @@ async def _request_validation(request: Request, error: RequestValidationError) -
     for e in error.errors():
         # the first part says where: body, query, path, header
         location = tuple(e["loc"][1:])
-        message = str(e["msg"])
-        found.append(FieldError(pointer_of(location), str(e["type"]), message[:1].lower() + message[1:]))
+        message = field_message(str(e["type"]), str(e["msg"]), location)
+        found.append(FieldError(pointer_of(location), str(e["type"]), message))
     return await _backproof_error(request, InvalidInput(found))
 
 

@@ -58,3 +58,10 @@ PATCH_EXAMPLES: dict[str, Any] = {
     "label": {"summary": "Star it and say why", "value": {"starred": True, "notes": "Holds up out of sample."}},
     "rename": {"summary": "Rename and tag", "value": {"name": "SMA 20/50, final", "tags": ["paper"]}},
 }
+BULK_EXAMPLES: dict[str, Any] = {
+    "tag": {
+        "summary": "Tag two of them",
+        "value": {"action": "change", "ids": ["bt-4f0k2m9q7xza", "bt-4f0k2m9q7xzb"], "add_tags": ["review"]},
+    },
+    "delete": {"summary": "Into the bin", "value": {"action": "delete", "ids": ["bt-4f0k2m9q7xza"]}},
+}

@@ -1,9 +1,9 @@
 """The Prometheus exposition: few numbers, each read from where it is true."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from backproof import __version__
@@ -19,14 +19,30 @@ class _Once(Collector):
         yield from self._metrics
 
 
-def exposition(counts: Mapping[str, int], workers: int | str, hub: Hub) -> bytes:
-    """counts: backtests by status. workers: how many, or a text when Redis is away (then the metric is left out)."""
+BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)  # seconds
+
+
+def exposition(
+    counts: Mapping[str, int], times: tuple[Sequence[int], int, float], workers: int | str, hub: Hub
+) -> bytes:
+    """counts: backtests by status. times: executions within BUCKETS, all of them, and their seconds.
+
+    workers: how many, or a text when Redis is away (then the metric is left out)
+    """
+    within, executed, seconds = times
+    buckets = [*zip(map(str, BUCKETS), map(float, within), strict=True), ("+Inf", float(executed))]
     # a gauge in spite of its name: deleting a backtest lowers it
     total = GaugeMetricFamily("backtest_total", "Backtests in the store, by status.", labels=["status"])
     for status in Status:
         total.add_metric([str(status)], counts.get(status, 0))
     metrics: list[Metric] = [
         total,
+        HistogramMetricFamily(
+            "backtest_execution_seconds",
+            "Seconds from the claim to the end, of the attempts that ended a backtest.",
+            buckets=buckets,
+            sum_value=seconds,
+        ),
         _gauge(
             "active_backtests_count",
             "Backtests that a worker holds (running or cancelling).",

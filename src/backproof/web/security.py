@@ -1,17 +1,17 @@
-"""Protection of the local service, which has one owner and no login: only this machine's own pages may use it.
+"""Protection of a service with one owner and no login: only its own pages may use it, under the names it goes by.
 
 A web page from anywhere can make a browser send requests to 127.0.0.1, and DNS rebinding makes such a page look like
 the same origin. Both show in headers a page cannot forge: Host names the rebound name, Origin the page's site.
 """
 
 import ipaddress
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backproof.domain.backtest import LOCAL_OWNER
-from backproof.errors import InvalidSettings
 from backproof.web.errors import EDGE_KINDS, problem
 
 HEADERS = {
@@ -46,21 +46,21 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def require_loopback(host: str) -> None:
-    if not is_loopback(host):
-        raise InvalidSettings(f"WEB_HOST={host}: without accounts the service listens on loopback only (127.0.0.1)")
-
-
 def owner() -> str:
     """The owner of everything in local mode."""
     return LOCAL_OWNER
 
 
-def refusal(headers: Headers) -> tuple[str, str] | None:
-    """(problem code, detail) of a request that does not come from this machine's own pages or programs."""
+def refusal(headers: Headers, allowed: Collection[str] = ()) -> tuple[str, str] | None:
+    """(problem code, detail) of a request that does not come from the service's own pages, or from a program.
+
+    allowed: names besides those of this machine (WEB_ALLOWED_HOSTS)
+    """
     host = headers.get("host", "")
-    if len(headers.getlist("host")) != 1 or not is_loopback(_name(host)):
-        return "host_not_allowed", f"Host {host[:100]!r} is not a name of this machine (localhost, 127.0.0.1, [::1])."
+    name = _name(host)
+    if len(headers.getlist("host")) != 1 or not (is_loopback(name) or name in allowed):
+        detail = "not a name of this machine (localhost, 127.0.0.1, [::1]) nor one of WEB_ALLOWED_HOSTS."
+        return "host_not_allowed", f"Host {host[:100]!r} is {detail}"
     for origin in headers.getlist("origin"):
         parts = _split(origin)
         if parts is None or parts != _split(f"{parts[0]}://{host}"):
@@ -86,17 +86,18 @@ def _split(url: str) -> tuple[str, str, int] | None:
         return None
 
 
-class LocalOnly:
+class KnownHosts:
     """Refuses foreign Host and Origin headers, for HTTP and WebSocket alike."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, allowed: Collection[str] = ()) -> None:
         self._app = app
+        self._allowed = frozenset(allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        refused = refusal(Headers(scope=scope))
+        refused = refusal(Headers(scope=scope), self._allowed)
         if scope["type"] == "websocket":
             if refused is not None:
                 await receive()

@@ -12,7 +12,7 @@ from backproof.bootstrap import ServiceFactory
 from backproof.domain.backtest import Backtest
 from backproof.domain.documents import utc_now
 from backproof.domain.events import Event, EventType
-from backproof.domain.lifecycle import CLAIMED, FINAL
+from backproof.domain.lifecycle import FINAL, Status
 from backproof.errors import NotFound, StoreUnavailable
 from backproof.services.backtests.monitoring import plain_view
 from backproof.web.realtime import Feed, Hub
@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 SEND_SECONDS = 10.0
 CLOSE_SECONDS = 10.0
 POLL_SECONDS = 0.5
+WAITING = (Status.QUEUED, Status.PENDING)
 PAGE = 500
 GAP_SECONDS = 1.0
 CLIENT_MESSAGES_PER_MINUTE = 100
@@ -51,6 +52,7 @@ class Session:
         self._owner = owner
         self.cursor = after
         self._ended = False
+        self._final_seen = False
         self._told: tuple[bool, str | None] = (True, None)
         self._shown: dict[str, Any] = {}
         self._store_away = False
@@ -114,13 +116,13 @@ class Session:
         run = await self._run()
         self.cursor = min(self.cursor, run.seq)
         view = plain_view(await self._services.monitoring.status(run))
-        latest = await self._services.monitoring.latest(run.id) if run.status in CLAIMED else []
-        equity = next((frame.data for frame in latest if frame.type is EventType.EQUITY), None)
+        equity = await self._services.monitoring.latest(run.id) if run.attempt and run.result is None else None
         self._shown = view
         await self._send(EventType.INITIAL_STATUS, {**view, "equity": equity})
+        self._final_seen, self._feed.waits = run.final, run.status in WAITING
         if run.final:
             await self._read_store()
-            self._ended = True
+            self._ended = await self._is_over()
 
     async def _guarded(self) -> None:
         """One round of delivering; a store that is away is waited for."""
@@ -140,12 +142,13 @@ class Session:
             raise Closed(LATER, "too slow")
         if feed.stale or polling:
             await self._read_store()
-        while feed.durable and not self._ended:
+        while feed.durable:
             event = feed.durable.popleft()
             if event.seq > self.cursor + 1:
                 await self._fill_gap(event)
             await self._send_durable(event)
-        if self._ended:
+        if self._final_seen and await self._is_over():
+            self._ended = True
             # the status of the end once more, whole: error, times, progress
             await self._send(EventType.PROGRESS, plain_view(await self._services.monitoring.status(await self._run())))
             return
@@ -185,6 +188,14 @@ class Session:
             await self._run()  # deleted meanwhile?
             log.error("event_gap", run_id=self._feed.run_id, cursor=self.cursor, seq=event.seq)
 
+    async def _is_over(self) -> bool:
+        """Whether the run has ended and everything of it is told; its owner may have had it resumed."""
+        run = await self._run()
+        if run.seq > self.cursor:
+            self._feed.missed()
+            return False
+        return run.final
+
     async def _poll_status(self) -> None:
         view = plain_view(await self._services.monitoring.status(await self._run()))
         if view != self._shown:
@@ -212,8 +223,9 @@ class Session:
             return
         await self._send_text(event)
         self.cursor = event.seq
-        if event.type is EventType.STATUS_CHANGE and event.data.get("status") in FINAL:
-            self._ended = True
+        if event.type is EventType.STATUS_CHANGE:
+            self._final_seen = event.data.get("status") in FINAL
+            self._feed.waits = event.data.get("status") in WAITING
 
     async def _send(self, kind: EventType, data: dict[str, Any]) -> None:
         await self._send_text(Event(type=kind, seq=self.cursor, timestamp=utc_now(), data=data))

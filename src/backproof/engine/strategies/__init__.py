@@ -4,6 +4,7 @@ Light: no numba, no TA-Lib, no bars. Plug-ins are looked for when a name is aske
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache
 
@@ -40,6 +41,7 @@ __all__ = [
     "find_strategy",
     "plugin_source",
     "refused_plugins",
+    "warmup_of",
 ]
 
 _BUILT_IN: tuple[type[Strategy], ...] = (
@@ -146,6 +148,16 @@ def check_config(config: BacktestConfig, strategy: type[Strategy] | None = None)
     if errors or params is None:
         raise InvalidInput(errors)
     return params
+
+
+def warmup_of(config: BacktestConfig) -> int | None:
+    """Own bars of a symbol before the first decision; None for a strategy that does not say, or fails to."""
+    strategy = find_strategy(config.strategy_type)
+    if strategy is None:
+        return None
+    with suppress(Exception):  # a plug-in's: its run will say what is wrong
+        return max(0, int(strategy(_parsed(strategy, config)).warmup()))
+    return None
 
 
 def _parsed(strategy: type[Strategy], config: BacktestConfig) -> BaseModel:

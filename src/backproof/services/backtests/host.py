@@ -25,6 +25,11 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def gone(worker: Worker | None) -> bool:
+    """Whether this was a process of this very host that has ended; False where that cannot be seen from here."""
+    return worker is not None and worker.host == this_host() and not is_alive(worker.pid)
+
+
 def this_worker() -> Worker:
     """The calling process as the holder of claims."""
-    return Worker(name=f"{os.uname().nodename}:{os.getpid()}", host=this_host(), pid=os.getpid())
+    return Worker(name=f"{os.uname().nodename}:{os.getpid()}", host=this_host(), pid=os.getpid(), parent=os.getppid())

@@ -57,10 +57,10 @@ class RunLedger:
             outbox = _numbered(current.seq, draft.events)
             change = Change(
                 set={**draft.set, **({"relay_pending": True} if outbox else {})},
-                inc={**draft.inc, **({"seq": len(outbox)} if outbox else {})},
+                inc={**draft.inc, "revision": 1, **({"seq": len(outbox)} if outbox else {})},
                 push={"outbox": outbox} if outbox else {},
             )
-            where = (eq("seq", current.seq), eq("status", current.status), eq("fence", current.fence))
+            where = (eq("revision", current.revision), eq("status", current.status), eq("fence", current.fence))
             changed = await self._repository.update(Backtest, current.id, where, change)
             if changed is not None:
                 if outbox and relay:
@@ -71,8 +71,7 @@ class RunLedger:
 
     async def relay(self, run: Backtest) -> None:
         """Copy the outbox to the event log and the stream, then empty it. What fails is tried again by the sweep."""
-        for event in run.outbox:
-            await self._repository.add(RunEvent.of(run.id, event))
+        await self._repository.add_all([RunEvent.of(run.id, event) for event in run.outbox])
         # an empty outbox that is still pending: the log has the events, only the stream missed them
         events = run.outbox or tuple(
             stored.event()
@@ -84,7 +83,7 @@ class RunLedger:
                 await self._stream.publish(run.id, events)
             except BrokerUnavailable as error:
                 published = False
-                log.warning("events_not_published", run_id=run.id, reason=str(error))
+                log.debug("events_not_published", run_id=run.id, reason=str(error))
         emptied = Change(set={"relay_pending": not published}, pull_through={"outbox": run.seq})
         if await self._repository.update(Backtest, run.id, (eq("seq", run.seq),), emptied) is None:
             await self._repository.update(Backtest, run.id, (), Change(pull_through={"outbox": run.seq}))

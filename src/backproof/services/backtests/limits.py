@@ -1,6 +1,8 @@
 """What a run may use of its worker process, held also against a strategy that does not let go."""
 
 import contextlib
+import ctypes
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ SHARE_OF_MACHINE = 0.75  # of its memory, for all runs at once, where no limit i
 LEAST_SHARE = 512 << 20  # a worker holds some 200 MB before it has done anything
 _CGROUP = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _MB = 1 << 20
+_WORTH_RELEASING = 64 * _MB
 
 
 def machine_memory() -> int:
@@ -33,6 +36,7 @@ class MemoryLimit:
         self.bytes = share if megabytes is None else megabytes * _MB
         self._enforce = enforce and sys.platform == "linux"
         self._process = psutil.Process()
+        self._settled = LEAST_SHARE // 2  # bytes held after the last release
 
     @property
     def text(self) -> str:
@@ -45,6 +49,18 @@ class MemoryLimit:
     @property
     def exceeded(self) -> bool:
         return self.used() > self.bytes
+
+    def release(self) -> None:
+        """Give back to the system what a large run has left in the allocators; a small one is not worth it."""
+        if self.used() < self._settled + _WORTH_RELEASING:
+            return
+        gc.collect()
+        if (arrow := sys.modules.get("pyarrow")) is not None:
+            arrow.default_memory_pool().release_unused()
+        if sys.platform == "linux":
+            with contextlib.suppress(AttributeError, OSError):  # another C library than glibc
+                ctypes.CDLL(None).malloc_trim(0)
+        self._settled = self.used()
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

@@ -4,17 +4,12 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
-from backproof.domain.backtest import Notice, RunError
-from backproof.domain.lifecycle import Status
+from backproof.domain.backtest import ListMetric, Missing, Notice, RunError
+from backproof.domain.lifecycle import Priority, Status
 from backproof.errors import FieldError
 from backproof.services.datasets import Coverage
 
 T = TypeVar("T")
-
-# a metric that runs can be filtered and sorted by
-ListMetric = Literal[
-    "total_return", "annual_return", "cagr", "volatility", "sharpe", "sortino", "max_drawdown", "calmar"
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,50 +30,77 @@ class MetricRange:
 
 @dataclass(frozen=True, slots=True)
 class BacktestQuery:
-    """Filters of the run list; None does not filter. `cursor` is the id of the last run of the page before."""
+    """Filters of the run list; None does not filter. `cursor` is the id of the last run of the page before.
+
+    status, strategies: one of them; symbols, tags: all of them
+    """
 
     status: tuple[Status, ...] = ()
-    strategy_type: str | None = None
-    symbol: str | None = None
-    tag: str | None = None
+    strategies: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
     starred: bool | None = None
     text: str | None = None
     created_from: dt.datetime | None = None
     created_to: dt.datetime | None = None
     metrics: tuple[MetricRange, ...] = ()
+    deleted: bool = False
     sort: str = "created_at"
     descending: bool = True
     limit: int = 50
     cursor: str | None = None
+    offset: int = 0
+
+
+# what the runs of a list can be counted by
+Facet = Literal["status", "strategy_type", "tags", "symbols"]
 
 
 @dataclass(frozen=True, slots=True)
 class BacktestPatch:
-    """New values of what an owner may change; None leaves as it is."""
+    """New values of what an owner may change; None leaves as it is.
+
+    add_tags, remove_tags: instead of `tags`, for who does not know which ones there are
+    """
 
     name: str | None = None
     tags: tuple[str, ...] | None = None
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
     notes: str | None = None
     starred: bool | None = None
+    priority: Priority | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """seconds: expected computing time, None until a similar run has finished here; bars x symbols is work_units."""
+    """seconds: expected computing time, None until a run has finished here; four of five runs took from low to high.
+
+    learned_from: runs it was learned from; wait_seconds: until it would start; work_units: bars x symbols
+    """
 
     seconds: float | None
+    low: float | None
+    high: float | None
+    learned_from: int
     queue_position: int
+    wait_seconds: float | None
     work_units: int
+    memory_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """The answer of a dry run: errors make it invalid; warnings are what the result's notices would say."""
+    """The answer of a dry run: errors make it invalid; warnings are what the result's notices would say.
+
+    warmup: own bars of a symbol before the strategy's first decision; None where that is not known
+    """
 
     valid: bool
     errors: list[FieldError] = field(default_factory=list)
     warnings: list[Notice] = field(default_factory=list)
     coverage: list[Coverage] = field(default_factory=list)
+    warmup: int | None = None
     estimate: Estimate | None = None
     identical: str | None = None
 
@@ -98,7 +120,10 @@ class FullMetrics:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """The body of GET /backtests/{id}/status and the data of progress frames. progress: 0-100."""
+    """The body of GET /backtests/{id}/status and the data of progress frames. progress: 0-100.
+
+    eta_seconds: until it is done: while it waits with the wait, both as estimated; while it runs as measured
+    """
 
     backtest_id: str
     status: Status
@@ -111,6 +136,9 @@ class StatusView:
     queue_position: int | None
     estimated_duration: float | None
     attempt: int
+    priority: str
+    checkpoint_bar: int | None
+    waiting_for: tuple[Missing, ...]
     created_at: dt.datetime
     started_at: dt.datetime | None
     completed_at: dt.datetime | None

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 from backproof.domain.backtest import Backtest, ResultFile
 from backproof.domain.clock import NEW_YORK
 from backproof.errors import Conflict, NotFound
+from backproof.services.backtests.exports import ExportFormat, ExportTable, encoded
 from backproof.services.backtests.models import FullMetrics, Page
 from backproof.storage.lake import Lake
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+
+    from backproof.services.backtests.chart_models import Charts
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,25 @@ class ResultService:
     async def full_metrics(self, run: Backtest) -> FullMetrics:
         """Computed now, from the stored curve and trades."""
         return await asyncio.to_thread(self._full, run)
+
+    async def charts(self, run: Backtest, max_points: int) -> "Charts":
+        """Computed now, from the stored curve and fills; at most `max_points` points of a line."""
+        return await asyncio.to_thread(self._charts, run, max_points)
+
+    async def export(self, run: Backtest, table: ExportTable, form: ExportFormat) -> Iterator[bytes]:
+        """A whole table as the bytes of a file; what cannot be read is raised here, not by the iterator."""
+        return await asyncio.to_thread(self._export, _file(run), table, form)
+
+    def _charts(self, run: Backtest, max_points: int) -> "Charts":
+        from backproof.services.backtests.charts import FILL_COLUMNS, charts
+
+        path, manifest = _file(run).path, run.manifest or {}
+        curve = self._lake.read_result(path, "equity")
+        fills = self._lake.read_result(path, "fills", FILL_COLUMNS)
+        return charts(run.config, manifest.get("calendar", NEW_YORK.calendar), curve, fills, max_points)
+
+    def _export(self, file: ResultFile, table: ExportTable, form: ExportFormat) -> Iterator[bytes]:
+        return encoded(self._lake.read_result(file.path, "events" if table == "account-events" else table), form)
 
     def _full(self, run: Backtest) -> FullMetrics:
         from backproof.services.backtests.full_metrics import EQUITY_COLUMNS, TRADE_COLUMNS, full_metrics

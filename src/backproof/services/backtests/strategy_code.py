@@ -54,9 +54,14 @@ class Output:
             return
         self._count += 1
         if self._count <= MAX_LINES:
-            self._lines.append(line if len(line) <= MAX_LINE else line[:MAX_LINE] + " …")
+            self._lines.append(shortened(line))
         elif self._count == MAX_LINES + 1:
             self._lines.append(_TOO_MUCH)
+
+
+def shortened(line: str) -> str:
+    """No longer than a log line may be: thousands of them are kept in Redis."""
+    return line if len(line) <= MAX_LINE else line[:MAX_LINE] + " …"
 
 
 class _Router:

@@ -6,7 +6,7 @@ from backproof.errors import NotFound
 from backproof.web import security
 from backproof.web.dependencies import known_form, services
 from backproof.web.realtime import Hub
-from backproof.web.session import BAD_AFTER, TOO_MANY, UNKNOWN, Session, close
+from backproof.web.session import BAD_AFTER, LATER, TOO_MANY, UNKNOWN, Session, close
 
 router = APIRouter()
 _DIGITS = 15
@@ -24,10 +24,13 @@ async def follow(socket: WebSocket, backtest_id: str) -> None:
     except NotFound:
         await close(socket, UNKNOWN, "unknown backtest")
         return
-    hub: Hub = socket.app.state.hub
+    hub: Hub | None = socket.app.state.hub
+    if hub is None:
+        await close(socket, LATER, "the metadata store does not answer")
+        return
     feed = hub.subscribe(backtest_id)
     if feed is None:
-        await close(socket, TOO_MANY, "too many connections to this backtest")
+        await close(socket, TOO_MANY, "too many connections")
         return
     try:
         await Session(socket, await services(socket), hub, feed, security.owner(), int(after)).serve()

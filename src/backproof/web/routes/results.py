@@ -4,15 +4,18 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 
 from backproof.domain.backtest import Backtest
 from backproof.domain.events import EventType
 from backproof.errors import Conflict
+from backproof.services.backtests.exports import MEDIA_TYPES
 from backproof.services.backtests.models import Page
 from backproof.web import cursors
 from backproof.web.bodies import StrictRoute
 from backproof.web.dependencies import Run, Services
 from backproof.web.openapi import problems
+from backproof.web.schemas.charts import ChartsIn, ChartsOut, ExportIn
 from backproof.web.schemas.common import In, NoticeOut, PageOut
 from backproof.web.schemas.results import (
     LEVELS,
@@ -22,7 +25,10 @@ from backproof.web.schemas.results import (
     EventOut,
     EventsIn,
     EventsOut,
+    ExecutionOut,
+    ExecutionsOut,
     FillOut,
+    IntermediateOut,
     LogOut,
     LogsIn,
     LogsOut,
@@ -77,6 +83,33 @@ async def logs(asked: Annotated[LogsIn, Query()], run: Run, services: Services) 
         items, more = items[: asked.limit], True
         after = items[-1].seq
     return LogsOut(items=items, next_after=after, more=more)
+
+
+@router.get(
+    "/executions",
+    operation_id="list_backtest_executions",
+    summary="Attempts at a backtest",
+    response_model=ExecutionsOut,
+    responses=problems(404),
+)
+async def executions(run: Run, services: Services) -> ExecutionsOut:
+    """Which worker took it when, and how that ended."""
+    return ExecutionsOut(items=[ExecutionOut.of(found) for found in await services.orchestrator.executions(run)])
+
+
+@router.get(
+    "/intermediate",
+    operation_id="get_backtest_intermediate",
+    summary="What a backtest has computed so far",
+    response_model=IntermediateOut,
+    responses=problems(404, 409),
+)
+async def intermediate(run: Run, services: Services) -> IntermediateOut:
+    """Curve, positions and counts of a running backtest, or of one that ended without a result. 409: there are none."""
+    found = await services.monitoring.latest(run.id)
+    if found is None:
+        raise Conflict(f"backtest {run.id} is {run.status} and has no intermediate results", status=str(run.status))
+    return IntermediateOut.model_validate({"backtest_id": run.id, **found})
 
 
 class EquityIn(In):
@@ -159,6 +192,45 @@ async def metrics(asked: Annotated[MetricsIn, Query()], run: Run, services: Serv
         full_null_reasons=full.null_reasons if full else None,
         drawdowns=[DrawdownOut(**row) for row in full.drawdowns] if full else None,
     )
+
+
+@router.get(
+    "/charts",
+    operation_id="get_backtest_charts",
+    summary="Returns of a backtest by month, rolling figures, and how the returns spread",
+    response_model=ChartsOut,
+    responses=problems(404, 409, 507),
+)
+async def charts(asked: Annotated[ChartsIn, Query()], run: Run, services: Services) -> ChartsOut:
+    """Of every bar, whatever number of points is asked for. 409 without a result."""
+    return ChartsOut.of(run, await services.results.charts(run, asked.max_points))
+
+
+_ROWS_SCHEMA = {"type": "array", "items": {"type": "object"}}
+_FILES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file.",
+        "content": {
+            kind.partition(";")[0]: {"schema": _ROWS_SCHEMA if form == "json" else {"type": "string"}}
+            for form, kind in MEDIA_TYPES.items()
+        },
+    }
+}
+
+
+@router.get(
+    "/export",
+    operation_id="export_backtest",
+    summary="A table of a backtest as a file",
+    response_class=StreamingResponse,
+    responses={**problems(404, 409, 507), **_FILES},
+)
+async def export(asked: Annotated[ExportIn, Query()], run: Run, services: Services) -> StreamingResponse:
+    """Every row of equity, fills, trades or account events as CSV, JSON or Parquet. 409 without a result."""
+    pieces = await services.results.export(run, asked.table, asked.format)
+    name = f"{run.id}-{asked.table}.{asked.format}"
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(pieces, media_type=MEDIA_TYPES[asked.format], headers=headers)
 
 
 @router.get(

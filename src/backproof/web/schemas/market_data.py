@@ -33,6 +33,7 @@ class SourceOut(Out):
     name: str = Field(examples=["demo"])
     calendar: str = Field(description=CALENDAR, examples=["XNYS"])
     timeframes: dict[str, int] = Field(description="Number of symbols by timeframe.", examples=[{"1d": 6}])
+    default: bool = Field(description="It serves backtests that name no `data_source`.")
 
 
 class SymbolOut(Out):

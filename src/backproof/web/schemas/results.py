@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backproof.domain.backtest import Backtest
+from backproof.domain.backtest import Backtest, Execution
 from backproof.domain.documents import UtcDatetime
 from backproof.domain.events import Event, EventType, LogLevel
 from backproof.services.backtests.definitions import Group, Unit
@@ -49,6 +49,57 @@ class LogsOut(Out):
     items: list[LogOut]
     next_after: int
     more: bool
+
+
+class PositionOut(Out):
+    """A position at the last simulated close; short ones have fewer than no shares and a value below zero."""
+
+    symbol: str
+    shares: float
+    price: float
+    value: float
+
+
+class IntermediateOut(Out):
+    """What a run had computed a moment ago. With fewer points than bars they are evenly chosen."""
+
+    backtest_id: str
+    points: list[tuple[int, float]] = Field(description="[milliseconds since 1970 UTC, equity], of the bars so far.")
+    bars_done: int
+    total_bars: int
+    fills: int
+    trades: int = Field(description="Round trips, those under way among them.")
+    positions: list[PositionOut] = Field(description="The largest ones first, at most 50.")
+    position_count: int
+
+
+class ExecutionOut(Out):
+    """One attempt of a worker."""
+
+    attempt: int
+    fence: int = Field(description="Number of the claim: what an older one writes is refused.")
+    worker: str
+    started_at: UtcDatetime
+    ended_at: UtcDatetime | None
+    outcome: str | None = Field(
+        description="completed, failed or cancelled; worker_died, heartbeat_lost or worker_stopped; null: not over.",
+        examples=["completed"],
+    )
+
+    @classmethod
+    def of(cls, execution: Execution) -> "ExecutionOut":
+        return cls(
+            attempt=execution.attempt,
+            fence=execution.fence,
+            worker=execution.worker.name,
+            started_at=execution.started_at,
+            ended_at=execution.ended_at,
+            outcome=execution.outcome,
+        )
+
+
+class ExecutionsOut(Out):
+    items: list[ExecutionOut]
 
 
 class EquityOut(Out):
