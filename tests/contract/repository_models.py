@@ -25,6 +25,15 @@ class Item(BaseModel):
 class Thing(Document):
     collection: ClassVar[str] = "things"
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("status", "created_at"), ("part.name",))
+    listing: ClassVar[tuple[str, ...]] = (
+        "flag",
+        "worker",
+        "created_at",
+        "score",
+        "metrics.sharpe",
+        "tags",
+        "part.name",
+    )
 
     status: str = "new"
     fence: int = 0

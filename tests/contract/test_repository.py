@@ -168,6 +168,33 @@ async def test_contains_looks_into_arrays(repository: Repository) -> None:
         await repository.find(Thing, (Condition("status", Op.CONTAINS, "n"),))
 
 
+ARRAYS = (
+    ("a",), ("a", "b"), ('"a"',), ('x"a',), ("x,", "y"), ("x[",), (",",), ('","',), ("[", "]"), ("", "a b"), ("",),
+    ("\\",), ("a\\",), ("\n",), ("a\n",), ("한글", "é"), ("e\u0301",), ("</a>",), ("\u2028", "\x7f"), ("a" * 3000,), (),
+)  # fmt: skip
+
+
+async def test_contains_is_exact_whatever_the_texts_hold(repository: Repository) -> None:
+    for n, tags in enumerate(ARRAYS):
+        await repository.add(Thing(id=f"t{n:02d}", tags=tags))
+        await repository.update(Thing, f"t{n:02d}", (), Change(push={"tags": ("pushed",)}))
+    for value in {value for tags in ARRAYS for value in tags} | {"]", "x", ",x", '"', "pushed", "push", "A", "a,b"}:
+        expected = [f"t{n:02d}" for n, tags in enumerate(ARRAYS) if value in (*tags, "pushed")]
+        assert await ids(repository, Condition("tags", Op.CONTAINS, value)) == expected, value
+
+
+async def test_beginnings_of_texts_in_arrays_are_exact(repository: Repository) -> None:
+    for n, tags in enumerate(ARRAYS):
+        await repository.add(Thing(id=f"t{n:02d}", tags=tags))
+    texts = {value for tags in ARRAYS for value in tags} | {"]", "x", ",x", '"', "A", "a,", "한", "e", "</"}
+    for text in texts | {value[:1] for value in texts} | {value[1:] for value in texts}:
+        expected = [f"t{n:02d}" for n, tags in enumerate(ARRAYS) if any(tag.startswith(text) for tag in tags)]
+        assert await ids(repository, Condition("tags", Op.CONTAINS_PREFIX, text)) == expected, text
+    for field in ("items", "data", "status"):
+        with pytest.raises(ValueError, match="not an array of texts"):
+            await repository.find(Thing, (Condition(field, Op.CONTAINS_PREFIX, "n"),))
+
+
 async def test_prefixes_are_exact(repository: Repository) -> None:
     names = ("run", "run-1", "run_1", "Run-2", "ru", "run\U0010ffff", "rv", "러")
     for name in names:
@@ -244,6 +271,38 @@ async def test_a_cursor_that_is_gone_is_said(repository: Repository) -> None:
         with pytest.raises(InvalidInput) as raised:
             await repository.find(Thing, (), Order("status"), 10, cursor)
         assert raised.value.errors[0].pointer == "/cursor"
+
+
+LISTED = (eq("flag", True), eq("worker", None))
+
+
+@pytest.mark.parametrize("where", [(), LISTED], ids=["all", "listed"])
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("field", ["id", "created_at", "score", "metrics.sharpe", "status"])
+async def test_pages_by_offset_and_by_cursor_are_the_same_list(
+    repository: Repository, field: str, descending: bool, where: tuple[Condition, ...]
+) -> None:
+    for n, score in enumerate((None, 0.5, -3.0, 0.5, 7.0, None, 0.5)):
+        await repository.add(
+            Thing(
+                id=f"t{n * 3 % 7}",
+                flag=True,
+                score=score,
+                created_at=later(n // 2),
+                status=f"s{n % 3}",
+                metrics={"sharpe": score} if n % 2 else None,
+            )
+        )
+    await repository.add(Thing(id="other", flag=False))
+    order = Order(field, descending)
+    whole = [thing.id for thing in await repository.find(Thing, where, order)]
+    assert len(whole) == await repository.count(Thing, where) == (7 if where else 8)
+    for offset in range(9):
+        page = await repository.find(Thing, where, order, 3, offset=offset)
+        assert [thing.id for thing in page] == whole[offset : offset + 3]
+    for n, last in enumerate(whole):
+        page = await repository.find(Thing, where, order, 2, last, 1)
+        assert [thing.id for thing in page] == whole[n + 2 : n + 4]
 
 
 async def test_a_limit_of_nothing_is_nothing(repository: Repository) -> None:
@@ -458,6 +517,14 @@ async def test_counts_by_a_field(repository: Repository) -> None:
     }
     assert await repository.counts_by(Thing, "worker.name") == {"w": 3}
     assert await repository.counts_by(Thing, "status", (eq("fence", 99),)) == {}
+
+
+async def test_the_values_of_an_array_are_counted_one_by_one(repository: Repository) -> None:
+    for name, tags in (("a", ("x", "y")), ("b", ("y",)), ("c", ()), ("d", ('"z', "한"))):
+        await repository.add(Thing(id=name, tags=tags, flag=name != "b"))
+    assert await repository.counts_by(Thing, "tags") == {'"z': 1, "x": 1, "y": 2, "한": 1}
+    assert await repository.counts_by(Thing, "tags", LISTED) == {'"z': 1, "x": 1, "y": 1, "한": 1}
+    assert await repository.counts_by(Thing, "tags", (eq("id", "b"),)) == {"y": 1}
 
 
 async def test_ping_answers(repository: Repository) -> None:

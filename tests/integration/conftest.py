@@ -1,4 +1,4 @@
-"""One real local stack for all tests that only use it, and a way to run the command line beside it."""
+"""One real stack for all tests that only use it, and a way to run the command line beside it."""
 
 import json
 import subprocess
@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 from stacks import COMMAND, LocalStack, environment, started
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stores(stores: None) -> None:
+    """In server mode everything here uses them."""
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +70,7 @@ def cli(tmp_path: Path) -> Cli:
             capture_output=True,
             text=True,
             timeout=timeout,
-            env=environment(**(more or {})),
+            env=environment(data_dir, **(more or {})),
             cwd=tmp_path,
         )
 

@@ -1,7 +1,8 @@
-"""Starting, watching and breaking real local stacks."""
+"""Starting, watching and breaking real stacks: local ones, or in server mode fleets (tests/servers)."""
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +15,13 @@ from pathlib import Path
 import httpx
 import psutil
 
-START_SECONDS = 150.0
+import servers
+from servers import fleet
+
+START_SECONDS = 330.0
 COMMAND = (sys.executable, "-P", "-m", "backproof.cli.app")
 NAMES = {"web": "processes web", "scheduler": "processes scheduler", "valkey": "valkey-server"}
+IN_FLEET = {"web": "web-1", "worker-runs": "worker-a", "valkey": "redis"}
 
 
 def until(condition: Callable[[], object], seconds: float = 15.0, what: str = "the condition") -> None:
@@ -36,7 +41,7 @@ def alive(pid: int) -> bool:
 
 @dataclass
 class LocalStack:
-    """A running `backproof serve`."""
+    """A running `backproof serve`, or what stands for it in server mode."""
 
     process: subprocess.Popen[str]
     data_dir: Path
@@ -51,7 +56,13 @@ class LocalStack:
         return [self.pid, *(child.pid for child in psutil.Process(self.pid).children(recursive=True))]
 
     def child(self, name: str) -> int:
-        """pid of web, worker-runs, worker-io, scheduler or valkey; 0 while there is none."""
+        """pid of web, worker-runs, worker-io, scheduler or valkey; 0 while there is none.
+
+        In server mode also by the names that fleet.py gives."""
+        if servers.wanted():
+            _, pids = fleet.read(self.data_dir)
+            pid = pids.get(IN_FLEET.get(name, name), 0)
+            return pid if pid and alive(pid) else 0
         wanted = f"--name {name.removeprefix('worker-')}" if name.startswith("worker-") else NAMES[name]
         for process in psutil.Process(self.pid).children():
             try:
@@ -60,6 +71,11 @@ class LocalStack:
             except psutil.NoSuchProcess:
                 continue
         return 0
+
+    def workers(self) -> list[int]:
+        """pids of the parents of all processes that compute runs."""
+        names = fleet.WORKERS if servers.wanted() else ("worker-runs",)
+        return [pid for name in names if (pid := self.child(name))]
 
     def log(self, name: str) -> str:
         path = self.data_dir / "logs" / f"{name}.log"
@@ -76,20 +92,35 @@ class LocalStack:
         return code
 
 
-def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "COLUMNS": "120", **more}
+def environment(data_dir: Path | None = None, **more: str) -> dict[str, str]:
+    """For a command; data_dir: of a stack that it uses."""
+    return {**os.environ, "COLUMNS": "120", **settings_beside(data_dir), **more}
+
+
+def settings_beside(data_dir: Path | None) -> dict[str, str]:
+    """What commands have to be told besides a stack's data directory: in server mode, where its servers are."""
+    if data_dir is None or not servers.wanted() or not (data_dir / fleet.FILE).exists():
+        return {}
+    return servers.settings_for(data_dir)
+
+
+def serving(data_dir: Path, *options: str) -> tuple[list[str], dict[str, str]]:
+    """The command that serves this data directory, and the settings that it needs."""
+    if servers.wanted():
+        return servers.command("servers.fleet", "--data-dir", str(data_dir), *options), servers.settings_for(data_dir)
+    return [*COMMAND, "serve", "--data-dir", str(data_dir), *options], {}
 
 
 @contextmanager
 def started(data_dir: Path, *options: str, **settings: str) -> Iterator[LocalStack]:
     """A stack of its own for one test; stopped at the end whatever happened."""
-    command = (*COMMAND, "serve", "--data-dir", str(data_dir), "--port", "0", *options)
+    command, needed = serving(data_dir, "--port", "0", *options)
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(**settings),
+        env=environment(**{**needed, **settings}),
         cwd=data_dir.parent,
     )
     stack = LocalStack(process, data_dir, "")
@@ -120,7 +151,7 @@ def ready(url: str) -> bool:
 def completes(url: str) -> bool:
     """Whether a new backtest goes all the way."""
     config = {"name": "goes on", "strategy_type": "buy_and_hold", "symbols": ["MSFT"], "data_source": "demo"}
-    answer = httpx.post(f"{url}/api/v1/backtests", json=config, trust_env=False, timeout=10.0)
+    answer = httpx.post(f"{url}/api/v1/backtests?use_cache=false", json=config, trust_env=False, timeout=10.0)
     address = f"{url}/api/v1/backtests/{answer.json()['backtest_id']}/status"
     until(lambda: httpx.get(address, trust_env=False, timeout=10.0).json()["status"] == "completed", 30.0, "the result")
     return True
@@ -128,9 +159,41 @@ def completes(url: str) -> bool:
 
 def import_long(prices: Path, data_dir: Path) -> None:
     """Import what `long_prices` made, so that its backtest can run there."""
-    command = (*COMMAND, "import", str(prices), "--dataset", "long", "--data-dir", str(data_dir))
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=environment())
+    import_prices(prices, "long", data_dir)
+
+
+def import_prices(prices: Path, dataset: str, data_dir: Path) -> None:
+    """The stack may run or not."""
+    command = (*COMMAND, "import", str(prices), "--dataset", dataset, "--data-dir", str(data_dir))
+    given = environment(**serving(data_dir)[1])
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=given)
     assert done.returncode == 0, done.stderr
+
+
+def files_of(data_dir: Path, run_id: str) -> list[str]:
+    """Paths below the lake of all that is kept of a run."""
+    if servers.wanted():
+        return servers.bucket_of(data_dir).paths(f"runs/{run_id}")
+    lake = data_dir / "lake"
+    return [path.relative_to(lake).as_posix() for path in (lake / "runs" / run_id).rglob("*") if path.is_file()]
+
+
+def spoil_results(data_dir: Path) -> None:
+    """From now on no result can be written; those that there were are gone."""
+    if servers.wanted():
+        servers.bucket_of(data_dir).lose()
+        return
+    (data_dir / "lake").mkdir(exist_ok=True, parents=True)
+    shutil.rmtree(data_dir / "lake" / "runs", ignore_errors=True)
+    (data_dir / "lake" / "runs").write_text("a file where results should go")
+
+
+def mend_results(data_dir: Path) -> None:
+    """Undo `spoil_results`."""
+    if servers.wanted():
+        servers.bucket_of(data_dir).make()
+    else:
+        (data_dir / "lake" / "runs").unlink()
 
 
 def written(tmp_path: Path, text: str) -> str:

@@ -13,7 +13,19 @@ from typing import Any
 
 import httpx
 import pytest
-from stacks import COMMAND, LocalStack, alive, environment, import_long, ready, started, until, written
+from stacks import (
+    COMMAND,
+    LocalStack,
+    alive,
+    completes,
+    environment,
+    import_long,
+    ready,
+    spoil_results,
+    started,
+    until,
+    written,
+)
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 SMA = Path(__file__).parents[2] / "examples" / "sma_crossover.yaml"
@@ -22,9 +34,10 @@ ANSI = re.compile(r"\x1b\[")
 
 @pytest.fixture(scope="module")
 def finished(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """One run of the first example through the shared stack, with --json and --out."""
+    """One run of the first example through the shared stack, computed in any case, with --json and --out."""
     out = tmp_path_factory.mktemp("out")
-    command = (*COMMAND, "run", str(SMA), "--json", "--full", "--out", str(out), "--data-dir", str(stack.data_dir))
+    options = ("--no-cache", "--json", "--full", "--out", str(out), "--data-dir", str(stack.data_dir))
+    command = (*COMMAND, "run", str(SMA), *options)
     ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=environment())
     return {"ran": ran, "out": out, "answer": json.loads(ran.stdout)}
 
@@ -37,12 +50,14 @@ def test_json_is_exactly_one_object_and_nothing_on_stderr(finished: dict[str, An
     assert ran.returncode == 0
     assert ran.stderr == ""
     assert set(answer) == {
-        *("backtest_id", "status", "metrics", "costs", "exit_reasons", "account_events", "notices", "timings"),
+        *("backtest_id", "status", "cached_from", "metrics", "costs", "exit_reasons", "account_events", "notices"),
+        "timings",
         *("full_metrics", "full_null_reasons", "drawdowns"),  # of --full
     }
     assert answer["status"] == "completed"
     assert answer["metrics"]["trades"] > 10
     assert answer["timings"]["stack_start"] == 0.0
+    assert answer["timings"]["running"] > 0.0
     assert answer["timings"]["submit_to_final"] > 0.0
 
 
@@ -81,7 +96,7 @@ def test_out_holds_the_whole_result(stack: LocalStack, finished: dict[str, Any])
 
 
 def test_without_a_terminal_the_output_is_plain_and_useful(stack: LocalStack, cli: Any) -> None:
-    ran = cli("run", str(SMA), data_dir=stack.data_dir)
+    ran = cli("run", str(SMA), "--no-cache", data_dir=stack.data_dir)
     assert ran.returncode == 0
     assert ran.stderr == ""
     assert not ANSI.search(ran.stdout)
@@ -130,7 +145,7 @@ def test_an_encoding_without_braille_still_gets_the_numbers(stack: LocalStack, c
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_completes(stack: LocalStack, cli: Any, example: Path) -> None:
-    ran = cli("run", str(example), "--json", data_dir=stack.data_dir)
+    ran = cli("run", str(example), "--json", "--no-cache", data_dir=stack.data_dir)
     assert ran.returncode == 0, ran.stderr
     answer = json.loads(ran.stdout)
     assert answer["metrics"]["total_return"] is not None
@@ -154,7 +169,7 @@ def test_the_examples_are_known_to_these_tests() -> None:
 
 def test_with_json_the_live_display_stays_off_stdout(stack: LocalStack) -> None:
     leader, follower = pty.openpty()
-    command = (*COMMAND, "run", str(SMA), "--json", "--data-dir", str(stack.data_dir))
+    command = (*COMMAND, "run", str(SMA), "--json", "--no-cache", "--data-dir", str(stack.data_dir))
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=follower, text=True, env=environment(TERM="xterm-256color")
     )
@@ -168,7 +183,7 @@ def test_with_json_the_live_display_stays_off_stdout(stack: LocalStack) -> None:
 
 def test_on_a_terminal_it_is_live_and_in_colour(stack: LocalStack, tmp_path: Path) -> None:
     leader, follower = pty.openpty()
-    command = (*COMMAND, "run", str(SMA), "--data-dir", str(stack.data_dir))
+    command = (*COMMAND, "run", str(SMA), "--no-cache", "--data-dir", str(stack.data_dir))
     process = subprocess.Popen(command, stdout=follower, stderr=follower, env=environment(TERM="xterm-256color"))
     os.close(follower)
     shown = b""
@@ -188,6 +203,7 @@ def test_on_a_terminal_it_is_live_and_in_colour(stack: LocalStack, tmp_path: Pat
     assert "Sharpe ratio" in text
 
 
+@pytest.mark.local_stack("one that a command starts")
 def test_a_run_without_a_server_starts_its_own_stack_and_leaves_none(cli: Any, tmp_path: Path) -> None:
     data = tmp_path / "data"
     ran = cli("run", str(SMA), "--json", data_dir=data)
@@ -203,11 +219,30 @@ def test_a_run_without_a_server_starts_its_own_stack_and_leaves_none(cli: Any, t
     shown = cli("show", answer["backtest_id"], data_dir=data)
     assert shown.returncode == 0, shown.stderr
     assert "Sharpe ratio" in shown.stdout
+    logged = cli("logs", answer["backtest_id"], data_dir=data)
+    assert logged.returncode == 0, logged.stderr
+    assert "result saved" in logged.stdout
     missing = cli("cancel", answer["backtest_id"], data_dir=data)
     assert missing.returncode == 1
     assert "start one with `backproof serve`" in missing.stderr
 
 
+@pytest.mark.local_stack("one that a command starts")
+def test_a_repetition_that_is_watched_starts_its_own_stack_too(cli: Any, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    ran = cli("run", str(SMA), "--json", data_dir=data)
+    assert ran.returncode == 0, ran.stderr
+    run_id = json.loads(ran.stdout)["backtest_id"]
+    again = cli("rerun", run_id, "--watch", data_dir=data)
+    assert again.returncode == 0, again.stderr
+    assert f"the same result as {run_id}, bit for bit" in again.stdout
+    assert not (data / "server.json").exists()
+    deleted = cli("delete", run_id, data_dir=data)
+    assert deleted.returncode == 0, deleted.stderr
+    assert run_id in cli("list", "--deleted", data_dir=data).stdout
+
+
+@pytest.mark.local_stack("one that a command starts")
 def test_two_runs_at_once_share_one_stack_and_the_first_to_finish_does_not_end_it(tmp_path: Path) -> None:
     data = tmp_path / "data"
     command = (*COMMAND, "run", str(SMA), "--json", "--data-dir", str(data))
@@ -294,9 +329,8 @@ def test_mistakes_at_the_prompt_are_one_line(
 
 def test_a_run_that_fails_exits_with_1_and_says_why(cli: Any, tmp_path: Path) -> None:
     with started(tmp_path / "data") as stack:
-        results = stack.data_dir / "lake" / "runs"
-        results.parent.mkdir(exist_ok=True)
-        results.write_text("a file where results should go")
+        assert completes(stack.base_url)  # a worker that has not opened its store yet would not begin
+        spoil_results(stack.data_dir)
         ran = cli("run", str(SMA), data_dir=stack.data_dir)
         assert ran.returncode == 1, ran.stdout
         assert "failed" in ran.stdout
@@ -323,7 +357,7 @@ def running(url: str) -> list[str]:
 
 
 def test_ctrl_c_cancels_the_run_on_the_server_first(stack: LocalStack, long_run: Path) -> None:
-    command = (*COMMAND, "run", str(long_run), "--data-dir", str(stack.data_dir))
+    command = (*COMMAND, "run", str(long_run), "--no-cache", "--data-dir", str(stack.data_dir))
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
     until(lambda: running(stack.base_url), 20.0, "the run")
     [run_id] = running(stack.base_url)
@@ -338,7 +372,7 @@ def test_ctrl_c_cancels_the_run_on_the_server_first(stack: LocalStack, long_run:
 
 
 def test_cancel_from_another_terminal_ends_the_run(stack: LocalStack, cli: Any, long_run: Path) -> None:
-    command = (*COMMAND, "run", str(long_run), "--json", "--data-dir", str(stack.data_dir))
+    command = (*COMMAND, "run", str(long_run), "--json", "--no-cache", "--data-dir", str(stack.data_dir))
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
     until(lambda: running(stack.base_url), 20.0, "the run")
     [run_id] = running(stack.base_url)
@@ -352,6 +386,7 @@ def test_cancel_from_another_terminal_ends_the_run(stack: LocalStack, cli: Any, 
     assert len(again.stderr.splitlines()) == 1
 
 
+@pytest.mark.local_stack("one that a command starts")
 def test_ctrl_c_while_the_stack_starts_leaves_no_process(tmp_path: Path) -> None:
     data = tmp_path / "data"
     command = (*COMMAND, "run", str(SMA), "--data-dir", str(data))
@@ -364,6 +399,7 @@ def test_ctrl_c_while_the_stack_starts_leaves_no_process(tmp_path: Path) -> None
     assert not alive(supervisor)
 
 
+@pytest.mark.local_stack("one that a command starts")
 def test_a_killed_run_command_does_not_leave_its_stack_behind(tmp_path: Path) -> None:
     data = tmp_path / "data"
     command = (*COMMAND, "run", str(SMA), "--data-dir", str(data))
@@ -426,8 +462,11 @@ def test_help_is_quick_and_complete(cli: Any) -> None:
     shown = cli("--help")
     assert time.monotonic() - began < 1.5  # 0.2 s alone on an idle machine
     assert shown.returncode == 0
-    for command in ("run", "serve", "import", "list", "show", "cancel", "strategies", "doctor", "web", "worker"):
-        assert command in shown.stdout
+    commands = {line.split()[0] for line in shown.stdout.partition("Commands:")[2].splitlines() if line.strip()}
+    assert commands >= {
+        *("run", "serve", "import", "list", "show", "watch", "logs", "attempts", "queue", "cancel", "resume", "rerun"),
+        *("delete", "restore", "strategies", "rules", "probe", "new-strategy", "doctor", "web", "worker", "scheduler"),
+    }
     assert cli("--version").stdout.startswith("backproof ")
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from stacks import environment, files_of, import_prices, serving
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -35,15 +35,15 @@ FINAL = ("completed", "failed", "cancelled")
 
 
 class Stack:
-    """`backproof serve` on a data directory, started and stopped by the test."""
+    """A stack on a data directory, started and stopped by the test."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "backproof.cli.app", "serve", "--data-dir", str(self.directory), "--port", "0"]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        command, needed = serving(self.directory, "--port", "0")
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment(**needed))
         server = self.directory / "server.json"
 
         def is_up() -> bool:
@@ -71,7 +71,7 @@ class Stack:
         self.client.close()
 
     def submit(self) -> str:
-        answer = self.client.post("/api/v1/backtests", json=CONFIG)
+        answer = self.client.post("/api/v1/backtests?use_cache=false", json=CONFIG)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["backtest_id"])
 
@@ -128,8 +128,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     )
     pq.write_table(table, directory / "many.parquet")
     data = directory / "data"
-    imported = [sys.executable, "-m", "backproof.cli.app", "import", str(directory / "many.parquet")]
-    subprocess.run([*imported, "--dataset", "many", "--data-dir", str(data)], check=True, stdout=subprocess.DEVNULL)
+    import_prices(directory / "many.parquet", "many", data)
     stack = Stack(data)
     stack.start()
     yield stack
@@ -153,8 +152,7 @@ def assert_same_result(stack: Stack, run: dict[str, Any], undisturbed: dict[str,
         assert manifest[name] == undisturbed[name], name
     seqs = [event["seq"] for event in stack.get(f"{run['backtest_id']}/events?limit=500")["items"]]
     assert seqs == list(range(1, len(seqs) + 1))
-    folders = list((stack.directory / "lake" / "runs" / run["backtest_id"]).iterdir())
-    assert [folder.name for folder in folders if any(folder.iterdir())] == [str(attempts)]
+    assert {path.split("/")[2] for path in files_of(stack.directory, run["backtest_id"])} == {str(attempts)}
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6])
@@ -182,7 +180,7 @@ def test_a_killed_valkey_disturbs_no_run(stack: Stack, undisturbed: dict[str, An
     stack.worker_pid(run_id)
     assert stack.process is not None
     family = psutil.Process(stack.process.pid).children(recursive=True)
-    next(p for p in family if "valkey-server" in p.name()).kill()
+    next(p for p in family if p.name() in ("valkey-server", "redis-server")).kill()
     assert_same_result(stack, stack.wait_final(run_id), undisturbed, attempts=1)
     again = stack.wait_final(stack.submit())
     assert again["status"] == "completed", "the restarted broker takes work again"

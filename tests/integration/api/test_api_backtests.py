@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from api_support import Json, never
+from stacks import spoil_results
 
 from backproof.bootstrap import ServiceFactory
 from backproof.web.examples import PATCH_EXAMPLES, SUBMIT_EXAMPLES
@@ -38,6 +39,8 @@ async def test_a_submission_is_answered_with_its_id_and_place(client: httpx.Asyn
         "status": "queued",
         "estimated_duration": None,
         "queue_position": 1,
+        "eta_seconds": None,
+        "cached_from": None,
     }
     assert second.json()["queue_position"] == 2
 
@@ -133,6 +136,10 @@ async def test_lists_filter_sort_and_page(client: httpx.AsyncClient, finish: Any
     assert await names() == ["gamma", "beta", "alpha"]
     assert await names(sort="created_at") == ["alpha", "beta", "gamma"]
     assert await names(sort="-name") == ["gamma", "beta", "alpha"]
+    assert sorted(await names(sort="-execution_seconds")) == sorted(await names(sort="trades", min_trades=0))
+    assert await names(tag=["one", "two"]) == []
+    assert await names(strategy_type=["buy_and_hold", "macd"]) == ["beta"]
+    assert await names(q=next(run_id for run_id in ids if ids[run_id] == "beta")[:12]) == ["beta"]
     assert await names(tag="two") == ["beta"]
     assert await names(symbol="MSFT") == ["gamma"]
     assert await names(strategy_type="buy_and_hold") == ["beta"]
@@ -148,6 +155,13 @@ async def test_lists_filter_sort_and_page(client: httpx.AsyncClient, finish: Any
     middle = returns[ordered[1]]
     assert await names(min_total_return=middle, sort="total_return") == ordered[1:]
     assert await names(max_total_return=middle, sort="total_return") == ordered[:2]
+
+    answer = (await client.get(API, params={"offset": 1, "limit": 1})).json()
+    assert ([item["name"] for item in answer["items"]], answer["total"]) == (["beta"], 3)
+    after = (await client.get(API, params={"cursor": answer["next_cursor"]})).json()
+    assert [item["name"] for item in after["items"]] == ["alpha"]
+    beyond = (await client.get(API, params={"offset": 9})).json()
+    assert (beyond["items"], beyond["next_cursor"], beyond["total"]) == ([], None, 3)
 
     seen: list[str] = []
     cursor = None
@@ -181,6 +195,96 @@ async def test_labels_change_and_what_is_left_out_stays(client: httpx.AsyncClien
     assert run["config"]["name"] == "SMA on Apple"
     body = problem(await client.patch(f"{API}/{run_id}", json={"status": "completed"}), 422, "invalid_input")
     assert body["errors"][0]["pointer"] == "/status"
+
+
+async def test_facets_count_what_is_not_in_the_bin(client: httpx.AsyncClient, demo: Json) -> None:
+    await submit(client, demo)
+    await submit(client, {**demo, "symbols": ["AAPL", "MSFT"], "tags": ["demo", "한국"]})
+    await client.delete(f"{API}/{await submit(client, {**demo, 'tags': ['gone']})}")
+
+    async def facet(by: str) -> Json:
+        answer: Json = (await client.get(f"{API}/facets", params={"by": by})).json()
+        assert answer["total"] == len(answer["items"])
+        return {item["value"]: item["count"] for item in answer["items"]}
+
+    assert await facet("status") == {"queued": 2}
+    assert await facet("strategy_type") == {"sma_crossover": 2}
+    assert list((await facet("symbols")).items()) == [("AAPL", 2), ("MSFT", 1)]
+    assert await facet("tags") == {"demo": 2, "한국": 1}
+    problem(await client.get(f"{API}/facets", params={"by": "notes"}), 422, "invalid_input")
+
+
+async def bulk(client: httpx.AsyncClient, action: str, ids: list[str], **more: object) -> list[Json]:
+    answer = await client.post(f"{API}/bulk", json={"action": action, "ids": ids, **more})
+    assert answer.status_code == 200, answer.text
+    items: list[Json] = answer.json()["items"]
+    assert [item["backtest_id"] for item in items] == list(dict.fromkeys(ids))
+    return items
+
+
+async def test_many_are_changed_at_once_and_each_keeps_what_it_had(client: httpx.AsyncClient, demo: Json) -> None:
+    ids = [await submit(client, {**demo, "tags": tags}) for tags in (["a"], ["b", "c"], [])]
+    changed = await bulk(client, "change", [*ids, ids[0]], add_tags=["x", "a"], remove_tags=["c"], starred=True)
+    assert [(item["status"], item["error"]) for item in changed] == [("queued", None)] * 3
+    runs = [(await client.get(f"{API}/{run_id}")).json() for run_id in ids]
+    assert [run["tags"] for run in runs] == [["a", "x"], ["b", "x", "a"], ["x", "a"]]
+    assert all(run["starred"] for run in runs)
+    assert (await client.get(API, params={"q": "x", "tag": ["x", "a"]})).json()["total"] == 3
+    await bulk(client, "change", ids[:1], priority="high")
+    runs = (await client.get(API, params={"sort": "created_at"})).json()["items"]
+    assert [run["priority"] for run in runs] == ["high", "normal", "normal"]
+    more = [f"t{n}" for n in range(49)]
+    assert (await bulk(client, "change", ids[:1], add_tags=more))[0]["error"]["code"] == "invalid_input"
+    assert (await bulk(client, "change", ids[:1], add_tags=more, remove_tags=["a"]))[0]["error"] is None
+
+
+async def test_what_one_run_refuses_keeps_the_others_from_nothing(client: httpx.AsyncClient, demo: Json) -> None:
+    ids = [await submit(client, demo) for _ in range(2)]
+    unknown = "bt-000000000000"
+    cancelled = await bulk(client, "cancel", [ids[0], unknown, ids[1]])
+    assert [item["status"] for item in cancelled] == ["cancelled", None, "cancelled"]
+    assert cancelled[1]["error"]["code"] == "not_found"
+    again = await bulk(client, "cancel", ids)
+    assert [item["error"]["code"] for item in again] == ["conflict"] * 2
+    resumed = await bulk(client, "resume", ids[:1])
+    assert resumed[0]["status"] == "queued"
+    repeated = await bulk(client, "rerun", ids)
+    assert [item["status"] for item in repeated] == ["queued"] * 2
+    run = (await client.get(f"{API}/{repeated[1]['new_backtest_id']}")).json()
+    assert run["rerun_of"] == ids[1]
+
+
+async def test_many_are_deleted_and_restored(client: httpx.AsyncClient, demo: Json) -> None:
+    ids = [await submit(client, demo) for _ in range(3)]
+    assert [item["error"] for item in await bulk(client, "delete", ids[:2])] == [None, None]
+    assert (await client.get(API)).json()["total"] == 1
+    assert (await client.get(API, params={"deleted": True})).json()["total"] == 2
+    restored = await bulk(client, "restore", ids)
+    assert [item["status"] for item in restored] == ["cancelled", "cancelled", None]
+    assert restored[2]["error"]["code"] == "conflict"
+    assert (await client.get(API)).json()["total"] == 3
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"action": "delete", "ids": []},
+        {"action": "delete", "ids": ["bt-000000000000"] * 201},
+        {"action": "delete", "ids": ["x"]},
+        {"action": "delete", "ids": ["bt-000000000000"], "starred": True},
+        {"action": "change", "ids": ["bt-000000000000"]},
+        {"action": "explode", "ids": ["bt-000000000000"]},
+    ],
+)
+async def test_a_wrong_bulk_action_is_refused_as_a_whole(client: httpx.AsyncClient, body: Json) -> None:
+    problem(await client.post(f"{API}/bulk", json=body), 422, "invalid_input")
+
+
+async def test_notes_are_in_the_list_as_a_mark(client: httpx.AsyncClient, demo: Json) -> None:
+    run_id = await submit(client, demo)
+    assert not (await client.get(API)).json()["items"][0]["has_notes"]
+    await client.patch(f"{API}/{run_id}", json={"notes": "again"})
+    assert (await client.get(API)).json()["items"][0]["has_notes"]
 
 
 async def test_a_waiting_run_is_cancelled_at_once_and_only_once(client: httpx.AsyncClient, demo: Json) -> None:
@@ -229,6 +333,9 @@ async def test_validation_answers_with_everything_that_is_wrong(client: httpx.As
     assert (good["valid"], good["errors"]) == (True, [])
     assert {series["symbol"] for series in good["coverage"]} == {"AAPL", "SPX"}
     assert good["estimate"]["queue_position"] == 1
+    assert good["warmup"] == 49, "the slow average of 50 bars"
+    assert [series["bars_before"] for series in good["coverage"]] == [712, 752]
+    assert answer["warmup"] is None
     assert (await client.get(API)).json()["total"] == 0
     nothing = (await client.post(f"{API}/validate", json={})).json()
     assert {error["pointer"] for error in nothing["errors"]} == {"/name", "/strategy_type", "/symbols"}
@@ -241,8 +348,7 @@ async def test_validation_names_a_run_with_the_same_result(client: httpx.AsyncCl
 
 async def test_a_failed_run_says_why(client: httpx.AsyncClient, services: ServiceFactory, demo: Json) -> None:
     run_id = await submit(client, demo)
-    services.settings.lake_path.mkdir(parents=True, exist_ok=True)
-    (services.settings.lake_path / "runs").write_text("in the way")
+    spoil_results(services.settings.data_dir)
     await services.runner(never).run_waiting()
     run = (await client.get(f"{API}/{run_id}")).json()
     assert run["status"] == "failed"

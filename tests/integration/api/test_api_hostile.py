@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from api_support import BASE, Json
+from api_support import BASE, Json, places_of
 from fastapi import FastAPI
 
 from backproof.bootstrap import ServiceFactory
@@ -315,7 +316,9 @@ asyncio.run(main())
 
 
 def test_an_unexpected_error_is_a_problem_with_a_logged_traceback(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", FAULT, str(tmp_path)], capture_output=True, text=True, check=True)
+    given = {**os.environ, **places_of(tmp_path)}
+    command = [sys.executable, "-c", FAULT, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=given)
     broken, alive = done.stdout.splitlines()
     status, nosniff, text = broken.split(" ", 2)
     body = json.loads(text)

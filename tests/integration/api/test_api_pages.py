@@ -4,13 +4,16 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 
 import httpx
+import numpy as np
 import pytest
 from api_support import Json
 from fastapi import FastAPI
 from openapi_spec_validator import validate
 
+from backproof.engine.fingerprint import ENGINE_SEMANTICS
 from backproof.errors import InvalidSettings
 from backproof.settings import Settings
 from backproof.web.app import create_app
@@ -87,17 +90,99 @@ async def test_metrics_count_what_the_store_holds(client: httpx.AsyncClient, dem
     assert (queue["queued"], queue["running"], queue["by_status"]["queued"]) == (1, 0, 1)
 
 
+async def test_limits_are_told_with_the_names_of_their_settings(client: httpx.AsyncClient, settings: Settings) -> None:
+    items = (await client.get("/api/v1/system/limits")).json()["items"]
+    by_name = {item["setting"]: item for item in items}
+    assert by_name["MAX_CONCURRENT_BACKTESTS"] == {
+        "setting": "MAX_CONCURRENT_BACKTESTS",
+        "value": settings.max_concurrent_backtests,
+        "unit": "backtests",
+    }
+    assert by_name["BACKTEST_QUEUE_MAX_PER_USER"]["value"] is None
+    assert all(hasattr(settings, name.lower()) for name in by_name)
+
+
+async def test_the_version_names_what_computes(client: httpx.AsyncClient) -> None:
+    version = (await client.get("/api/v1/system/version")).json()
+    assert version["engine_semantics"] == ENGINE_SEMANTICS
+    assert version["libraries"]["numpy"] == np.__version__
+
+
+async def test_activity_counts_what_ended_in_each_hour(
+    client: httpx.AsyncClient, demo: Json, finish: Callable[[], Awaitable[str]]
+) -> None:
+    idle = (await client.get("/api/v1/system/activity", params={"hours": 3})).json()["items"]
+    assert [hour["completed"] for hour in idle] == [0, 0, 0]
+    await finish()
+    waiting = await client.post("/api/v1/backtests", json=demo, params={"use_cache": False})
+    await client.post(f"/api/v1/backtests/{waiting.json()['backtest_id']}/cancel")
+    hours = (await client.get("/api/v1/system/activity")).json()["items"]
+    assert len(hours) == 24
+    assert sum(hour["completed"] for hour in hours) == 1
+    assert sum(hour["cancelled"] for hour in hours) == 1
+    assert (await client.get("/api/v1/system/activity", params={"hours": 0})).status_code == 422
+
+
+def has_inline_code_or_foreign_links(text: str) -> bool:
+    return bool(re.search(r"<script(?! [^>]*src=)|<style|\son\w+=|\sstyle=|(src|href)=.(https?:)?//", text))
+
+
 async def test_pages_load_nothing_from_elsewhere_and_hold_no_inline_code(client: httpx.AsyncClient) -> None:
     for path in ("/", "/docs"):
         page = await client.get(path)
         assert page.headers["content-type"].startswith("text/html")
         text = page.text
-        assert not re.search(r"<script|<style|\son\w+=|\sstyle=|(src|href)=.(https?:)?//", text)
+        assert not has_inline_code_or_foreign_links(text)
         for link in re.findall(r'(?:src|href)="(/[^"#]*)"', text):
             assert (await client.get(link)).status_code == 200, link
         for anchor in re.findall(r'href="#([^"]+)"', text):
             assert f'id="{anchor}"' in text
-    assert "빠른 시작" in (await client.get("/")).text
+
+
+@pytest.mark.parametrize("path", ["/", "/runs", "/runs/new", "/runs/bt-4f0k2m9q7xza?tab=trades", "/system"])
+async def test_every_address_of_the_application_gives_its_page(client: httpx.AsyncClient, path: str) -> None:
+    page = await client.get(path)
+    assert page.status_code == 200
+    assert 'id="root"' in page.text
+    assert page.headers["cache-control"] == "no-cache"
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+
+
+async def test_a_page_that_has_not_changed_is_not_sent_again(client: httpx.AsyncClient) -> None:
+    page = await client.get("/")
+    again = await client.get("/runs", headers={"if-none-match": page.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    plain = await client.get("/", headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert plain.text == page.text
+
+
+async def test_what_has_its_hash_in_its_name_is_kept_for_ever(client: httpx.AsyncClient) -> None:
+    script = next(iter(re.findall(r'src="(/assets/[^"]+)"', (await client.get("/")).text)))
+    answer = await client.get(script)
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["content-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("name", ["nope.js", "%2e%2e", "%00", "x" * 300, "index-%E2%9C%93.js"])
+async def test_an_asset_that_does_not_exist_is_a_problem(client: httpx.AsyncClient, name: str) -> None:
+    answer = await client.get(f"/assets/{name}", headers={"accept": "text/html"})
+    assert answer.status_code == 404
+    assert answer.json()["code"] == "no_such_route"
+
+
+async def test_an_unknown_address_is_a_page_for_people_and_a_problem_for_programs(client: httpx.AsyncClient) -> None:
+    people = {"accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
+    page = await client.get("/nope", headers=people)
+    assert (page.status_code, 'id="root"' in page.text) == (404, True)
+    for path, headers in (("/nope", {}), ("/api/v1/nope", people), ("/api", people), ("/health/nope", people)):
+        answer = await client.get(path, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "no_such_route"), path
+    assert (await client.post("/nope", headers=people)).headers["content-type"] == "application/problem+json"
 
 
 async def test_every_problem_type_is_explained_in_the_reference(client: httpx.AsyncClient) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from api_support import Json
+from api_support import Json, places_of
 from fastapi import FastAPI
 
 from backproof.bootstrap import ServiceFactory
@@ -58,6 +59,19 @@ async def test_full_metrics_come_when_asked_for(client: httpx.AsyncClient, finis
     assert full["costs"]["commission"] == pytest.approx(full["metrics"]["costs_paid"])
     assert full["costs"]["borrow"] > 0
     assert full["costs"]["slippage"] > 0
+
+
+async def test_a_row_of_the_list_has_a_small_curve(client: httpx.AsyncClient, finish: Any) -> None:
+    run_id = await finish()
+    row = (await got(client, API))["items"][0]
+    curve = (await got(client, f"{API}/{run_id}/equity"))["equity"]
+    assert 2 < len(row["sparkline"]) <= 48
+    capital = row["initial_capital"]
+    assert row["sparkline"][0] == pytest.approx(curve[0] / capital, abs=1e-4)
+    assert row["sparkline"][-1] == pytest.approx(curve[-1] / capital, abs=1e-4)
+    assert row["sparkline"][-1] - 1 == pytest.approx(row["metrics"]["total_return"], abs=1e-4)
+    same = await finish(name="the same again")
+    assert (await got(client, f"{API}/{same}"))["sparkline"] == row["sparkline"]
 
 
 async def test_a_run_says_how_trades_ended_and_what_trading_cost(client: httpx.AsyncClient, finish: Any) -> None:
@@ -124,7 +138,7 @@ async def test_a_run_within_the_day_from_its_prices_to_its_curve(
     path.write_text(HALF_HOURS)
     await services.datasets.import_file(path, "krx", "30m", "XKRX")
     sources = (await got(client, "/api/v1/market-data/sources"))["items"]
-    assert {"name": "krx", "calendar": "XKRX", "timeframes": {"30m": 1}} in sources
+    assert {"name": "krx", "calendar": "XKRX", "timeframes": {"30m": 1}, "default": False} in sources
     [symbol] = (await got(client, "/api/v1/market-data/symbols", source="krx", timeframe="30m"))["items"]
     assert (symbol["calendar"], symbol["first"], symbol["last"]) == ("XKRX", "2024-03-04", "2024-03-08")
     query = {"source": "krx", "timeframe": "30m", "start": "2024-03-05", "end": "2024-03-05"}
@@ -183,11 +197,13 @@ async def test_the_web_process_answers_everything_without_the_kernels(
 ) -> None:
     """numba and TA-Lib take a second and 100 MB, and belong to the workers."""
     run_id = await finish(**SHORT)
-    parts = ("", "/equity", "/trades", "/fills", "/account-events", "/metrics?full=true", "/manifest", "/events")
+    parts = ["", "/equity", "/trades", "/fills", "/account-events", "/metrics?full=true", "/manifest", "/events"]
+    parts += ["/charts", "/export?format=csv", "/export?format=json", "/export?format=parquet"]
     paths = [f"/backtests/{run_id}{part}" for part in parts]
     paths += ["/metrics/definitions", "/strategies", "/market-data/symbols", "/market-data/IBM/bars"]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", PROCESS, str(services.settings.data_dir), " ".join(paths)),
+        env={**os.environ, **places_of(services.settings.data_dir)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -14,16 +14,19 @@ import pytest
 import schemathesis
 import schemathesis.engine
 import structlog
-from api_support import Json, Redis, ThreadServer, never
+from api_support import Json, Redis, ThreadServer, never, settings_of
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinished
+from stacks import mend_results, spoil_results
 
 from backproof.bootstrap import ServiceFactory
-from backproof.settings import Settings
+from backproof.domain.backtest import Intermediate
+from backproof.domain.documents import utc_now
+from backproof.services.backtests.admission import SubmitOptions
 from backproof.web.app import create_app
 
 SEED = 20_260_101
-CASES = 5_000
+CASES = 2_500
 ENDING = ("cancel_backtest", "delete_backtest")
 HEAVY = ("probe_strategy",)  # each that is right starts a process that computes for a second
 DEMO: Json = {
@@ -35,6 +38,7 @@ DEMO: Json = {
     "data_source": "demo",
     "benchmark": "SPX",
 }
+COMPUTED = SubmitOptions(use_cache=False)
 
 
 @dataclass
@@ -97,36 +101,41 @@ def note(event: ScenarioFinished, document: Json, outcome: Outcome) -> None:
 
 
 async def prepare(services: ServiceFactory) -> list[str]:
-    """Ids of a completed, a cancelled and a failed run, and of some that wait."""
+    """Ids of a completed, a cancelled and a failed run, of one that waits and one in the bin."""
+    failed = await services.orchestrator.submit(DEMO, "local", options=COMPUTED)
+    spoil_results(services.settings.data_dir)
+    await services.runner(never).run_waiting()
+    mend_results(services.settings.data_dir)
     completed = await services.orchestrator.submit(DEMO, "local")
     await services.runner(never).run_waiting()
-    failed = await services.orchestrator.submit(DEMO, "local")
-    results = services.settings.lake_path / "runs" / failed.id
-    results.write_text("in the way of the result")
-    await services.runner(never).run_waiting()
-    results.unlink()
-    cancelled = await services.orchestrator.submit(DEMO, "local")
+    cancelled = await services.orchestrator.submit(DEMO, "local", options=COMPUTED)
     await services.orchestrator.cancel(cancelled.id, "local")
-    waiting = await services.orchestrator.submit(DEMO, "local")
+    waiting = await services.orchestrator.submit(DEMO, "local", options=COMPUTED)
     runs = [await services.orchestrator.get(run.id, "local") for run in (completed, failed, cancelled, waiting)]
     assert [run.status for run in runs] == ["completed", "failed", "cancelled", "queued"]
-    return [completed.id, *(run.id for run in runs)]
+    deleted = await services.orchestrator.submit(DEMO, "local")
+    await services.orchestrator.delete(deleted.id, "local")
+    saved = {"fence": 1, "bars_done": 5, "total_bars": 9, "fills": 0, "trades": 0, "position_count": 0}
+    now = utc_now()
+    await services.repository.add(Intermediate(id=waiting.id, saved_at=now, points=((0, 1.0),), positions=(), **saved))
+    return [completed.id, *(run.id for run in runs), deleted.id]
 
 
 @pytest.fixture(scope="module")
 def outcome(kernels: None, shared_redis: Redis, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     directory: Path = tmp_path_factory.mktemp("schema")
-    settings = Settings(data_dir=directory, redis_url=shared_redis.url, backtest_queue_max_size=100_000)
+    settings = settings_of(directory, shared_redis.url, backtest_queue_max_size=100_000)
     app = create_app(settings)
     outcome = Outcome()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with ThreadServer(app) as server:
         ids = server.run(prepare(app.state.services))
-        explore(server, app.openapi(), outcome, ids, examples=260)
-        explore(server, app.openapi(), outcome, ids, examples=40, only=HEAVY, phases={"coverage": {"enabled": False}})
-        waiting = [server.run(app.state.services.orchestrator.submit(DEMO, "local")).id for _ in range(50)]
-        stateful = {"stateful": {"enabled": True, "generation": {"max-examples": 25}}}
-        explore(server, app.openapi(), outcome, waiting, examples=100, only=ENDING, phases=stateful)
+        explore(server, app.openapi(), outcome, ids, examples=130)
+        explore(server, app.openapi(), outcome, ids, examples=25, only=HEAVY, phases={"coverage": {"enabled": False}})
+        submit = app.state.services.orchestrator.submit
+        waiting = [server.run(submit(DEMO, "local", options=COMPUTED)).id for _ in range(50)]
+        stateful = {"stateful": {"enabled": True, "generation": {"max-examples": 15}}}
+        explore(server, app.openapi(), outcome, waiting, examples=60, only=ENDING, phases=stateful)
     structlog.reset_defaults()
     return outcome
 

@@ -11,14 +11,13 @@ from typing import Any
 
 import httpx
 import pytest
-from api_support import Json, Redis, Server, eventually, never, running
+from api_support import Json, Redis, Server, eventually, never, running, settings_of
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
 from backproof.bootstrap import ServiceFactory
 from backproof.domain.backtest import Worker
 from backproof.errors import BrokerUnavailable
-from backproof.settings import Settings
 from backproof.web import realtime, session
 from backproof.web.app import create_app
 
@@ -126,7 +125,7 @@ async def test_a_client_that_comes_and_goes_misses_nothing(
     async with asyncio.timeout(60):
         while not kept or kept[-1]["data"].get("status") != "cancelled":
             connections += 1
-            async with connect(server.socket_url(run_id, f"?after={cursor}")) as connection:
+            async with connect(server.socket_url(run_id, f"?after={cursor}"), max_queue=None) as connection:
                 for _ in range(7 + connections % 13):
                     try:
                         frame = json.loads(await connection.recv())
@@ -222,7 +221,7 @@ async def test_a_client_that_does_not_read_is_given_up_and_the_others_miss_nothi
 
 
 async def test_while_redis_is_away_updates_come_from_the_store(tmp_path: Path, own_redis: Redis, demo: Json) -> None:
-    settings = Settings(data_dir=tmp_path / "data", redis_url=own_redis.url)
+    settings = settings_of(tmp_path / "data", own_redis.url)
     services = await ServiceFactory.open(settings)
     async with running(create_app(settings, services)) as app, Server(app) as server:
         run_id = await claimed(services, demo)
@@ -273,7 +272,7 @@ async def test_a_wiped_stream_loses_nothing(server: Server, services: ServiceFac
 
 
 async def test_heartbeats_come_by_the_clock(tmp_path: Path, shared_redis: Redis, demo: Json) -> None:
-    settings = Settings(data_dir=tmp_path / "d", redis_url=shared_redis.url, ws_heartbeat_interval=0.05)
+    settings = settings_of(tmp_path / "d", shared_redis.url, ws_heartbeat_interval=0.05)
     async with running(create_app(settings)) as app, Server(app) as server:
         run_id = await submit(app.state.services, demo)
         async with connect(server.socket_url(run_id)) as connection:
@@ -289,7 +288,7 @@ async def test_at_most_so_many_sockets_watch_one_run(server: Server, services: S
     for connection in connections:
         await connection.recv()
     async with connect(server.socket_url(run_id)) as one_more:
-        assert await closed(one_more) == (4429, "too many connections to this backtest")
+        assert await closed(one_more) == (4429, "too many connections")
     async with connect(server.socket_url(other)) as elsewhere:
         assert json.loads(await elsewhere.recv())["type"] == "initial_status"
     await connections.pop().close()

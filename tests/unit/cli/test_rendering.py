@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from backproof.cli import plot, tables
-from backproof.cli.screen import Lines
+from backproof.cli.screen import Lines, Live
 from backproof.services.backtests.definitions import definitions
 
 DOTS = {chr(0x2800 + n) for n in range(256)} | {" "}
@@ -178,3 +178,71 @@ def test_without_a_terminal_progress_is_a_few_plain_lines() -> None:
     assert "\x1b" not in shown
     assert len(shown.splitlines()) <= 16
     assert "[bold]not markup[/bold]" in shown
+
+
+def test_lines_tell_each_place_in_the_queue_once_and_why_a_run_waits_again() -> None:
+    out = io.StringIO()
+    lines = Lines(Console(file=out, width=80))
+    waiting = {"status": "queued", "queue_position": 2, "eta_seconds": 42.0, "estimated_duration": 2.0}
+    lines.status("queued", waiting)
+    for left in (41.0, 40.0):
+        lines.progress({**waiting, "eta_seconds": left, "waiting_for": []})
+    lines.progress({**waiting, "queue_position": 1, "eta_seconds": 12.0})
+    lines.progress({"status": "running", "progress": 63.0, "current_step": "simulate", "eta_seconds": 75.0})
+    lines.lost()
+    lines.lost()
+    lines.status("queued", {"status": "queued", "reason": "worker_died"})
+    lines.progress({"status": "running", "progress": 3.0, "current_step": "collect_data", "eta_seconds": 0.2})
+    assert out.getvalue().splitlines() == [
+        "queued: about 2 s, 2nd in the queue, starts in about 40 s",
+        "queued: about 2 s, next in the queue, starts in about 10 s",
+        " 63 %  simulating, 1 min 15 s left",
+        "the server does not answer; trying again",
+        "queued again: its worker died",
+        "  3 %  collecting data",
+    ]
+
+
+def test_lines_tell_what_a_pending_run_waits_for_when_that_changes() -> None:
+    out = io.StringIO()
+    lines = Lines(Console(file=out, width=80))
+    for message in ("no symbol A", "no symbol A", "no symbol B"):
+        lines.progress({"status": "pending", "waiting_for": [{"message": message}]})
+    assert out.getvalue().splitlines() == ["waiting for data: no symbol A", "waiting for data: no symbol B"]
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_the_live_bar_is_one_line_and_says_what_matters_first(width: int) -> None:
+    out = io.StringIO()
+    waiting = {"status": "queued", "queue_position": 3, "eta_seconds": 42.0, "estimated_duration": 2.0}
+    running = {"status": "running", "progress": 70.0, "current_step": "simulate", "eta_seconds": 125.0}
+    running |= {"bars_done": 120_000, "total_bars": 250_000}
+    shown = []
+    with Live(Console(file=out, width=width, force_terminal=True, color_system=None)) as live:
+        for data in (waiting, waiting, running):
+            live.progress(data)
+            shown.append(text_of(live._bar.get_renderable(), width).rstrip("\n"))
+    assert all("\n" not in text and len(text) <= width for text in shown)
+    assert "queued, 3rd" in shown[0]
+    if width >= 80:
+        assert "starts in about 40 s" in shown[0]
+        assert "70 % 2 min 05 s left, 120,000 of 250,000 bars" in shown[2]
+    assert out.getvalue().count("takes about 2 s") == 1
+
+
+def test_the_list_shows_how_far_a_run_is_and_when_one_was_deleted() -> None:
+    rows = [{"backtest_id": "bt-1", "status": "running", "progress": 45.2, "name": "n", "strategy_type": "s"}]
+    assert "running 45 %" in text_of(tables.runs_table(rows))
+    deleted = [{**rows[0], "status": "failed", "deleted_at": "2026-01-02T03:04:05.678Z"}]
+    assert "2026-01-02 03:04" in text_of(tables.runs_table(deleted, deleted=True))
+
+
+def test_attempts_say_who_worked_how_long_and_how_it_ended() -> None:
+    attempts = [
+        {"attempt": 1, "worker": "host:1", "started_at": "2026-01-01T00:00:00Z", "ended_at": "2026-01-01T00:00:02.5Z",
+         "outcome": "worker_died"},
+        {"attempt": 2, "worker": "host:2", "started_at": "2026-01-01T00:00:03Z", "ended_at": None, "outcome": None},
+    ]  # fmt: skip
+    rows = [line.split() for line in text_of(tables.attempts_table(attempts)).splitlines()[2:]]
+    assert rows[0] == ["1", "2026-01-01", "00:00:00", "2.5", "s", "host:1", "the", "worker", "died"]
+    assert rows[1] == ["2", "2026-01-01", "00:00:03", "host:2", "goes", "on"]

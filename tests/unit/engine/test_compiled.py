@@ -184,6 +184,34 @@ def test_a_cache_directory_that_cannot_be_written_falls_back(tmp_path: Path, mon
     assert blocked not in directory.parents
 
 
+def test_what_an_image_has_compiled_is_copied_to_where_numba_can_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, machine = tmp_path / "image", tmp_path / "machine"
+    shipped = image / f"engine-{compiled.source_hash()[:16]}"
+    shipped.mkdir(parents=True)
+    (shipped / "kernel.nbc").write_bytes(b"machine code")
+    (shipped / "kernel.nbc").chmod(0o444)
+    shipped.chmod(0o555)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(image))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(machine))
+    monkeypatch.setattr(compiled, "_directory", None)
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: image not in Path(path).parents and access(path, mode))
+    directory = compiled.cache_directory()
+    assert directory is not None
+    assert machine in directory.parents
+    assert (directory / "kernel.nbc").read_bytes() == b"machine code"
+    assert [path.name for path in directory.parent.iterdir()] == [shipped.name], "nothing half made is left"
+    assert (directory.stat().st_mode & 0o777, (directory / "kernel.nbc").stat().st_mode & 0o777) == (0o700, 0o600)
+
+    monkeypatch.setattr(compiled, "_directory", None)
+    (directory / "kernel.nbc").write_bytes(b"newer")
+    again = compiled.cache_directory()
+    assert again == directory
+    assert (directory / "kernel.nbc").read_bytes() == b"newer", "what is there is kept"
+
+
 def test_warming_loads_everything_and_is_repeatable() -> None:
     warm()
     warm()

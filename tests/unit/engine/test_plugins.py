@@ -22,6 +22,7 @@ from backproof.engine.strategies import (
     plugin_source,
     plugins,
     refused_plugins,
+    warmup_of,
 )
 from backproof.errors import InvalidInput, StrategyError
 from plugin_packages import SIGNALS, write_package
@@ -266,6 +267,14 @@ def test_a_fault_in_a_plug_ins_validator_or_refusals_is_a_strategy_error(on_path
         assert frames[-1].startswith("given_strategies/__init__.py:")
     with pytest.raises(StrategyError, match="refusals must be FieldErrors"):
         check_config(parse_config({**given, "parameters": {"x": 3}}))
+
+
+def test_the_warm_up_is_known_before_a_run_and_a_plug_in_that_fails_to_say_it_has_none(on_path: Path) -> None:
+    described = {"name": "x", "strategy_type": "sma_crossover", "symbols": ["A"], "parameters": {"slow": 200}}
+    assert warmup_of(parse_config(described)) == 199
+    write_package(on_path, SIGNALS + "\n        def warmup(self):\n            return 1 // 0\n")
+    assert warmup_of(parse_config({**described, "strategy_type": "given", "parameters": {}})) is None
+    assert warmup_of(parse_config({**described, "strategy_type": "nothing"})) is None
 
 
 def test_a_class_of_ones_own_that_is_no_strategy_is_refused_by_name(whole_bars: backproof.Bars) -> None:

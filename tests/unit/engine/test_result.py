@@ -175,7 +175,7 @@ def test_the_manifest_is_plain_json_and_says_what_the_result_was_made_of() -> No
     assert again == manifest
     assert manifest["engine_semantics"] == ENGINE_SEMANTICS
     assert manifest["strategy"]["name"] == "sma_crossover"
-    assert set(manifest["versions"]) == {"backproof", "numpy", "numba", "ta-lib"}
+    assert set(manifest["versions"]) == {"backproof", "python", "numpy", "numba", "ta-lib"}
     for name in ("fingerprint", "config_hash", "data_hash", "equity_hash", "fills_hash"):
         assert len(manifest[name]) == 64
     assert manifest["config"]["parameters"] == {"fast": 1, "slow": 2, "signal": "level"}

@@ -51,10 +51,11 @@ async def test_coverage_counts_the_bars_of_the_run(datasets: DatasetService) -> 
         config(symbols=["FB", "AAPL"], benchmark="SPX", start_date="2012-01-03", end_date="2012-12-31")
     )
     assert [(one.symbol, one.bars_in_run) for one in coverage] == [("FB", 155), ("AAPL", 250), ("SPX", 250)]
+    assert [one.bars_before for one in coverage] == [0, 2979, 3019]
     assert [bool(one.note) for one in coverage] == [False, False, True]
     assert (coverage[0].first, coverage[0].last, coverage[0].bars) == (dt.date(2012, 5, 18), dt.date(2013, 3, 1), 196)
     whole = await datasets.check(config(symbols=["AAPL"]))
-    assert whole[0].bars_in_run == whole[0].bars == 3270
+    assert (whole[0].bars_before, whole[0].bars_in_run, whole[0].bars) == (0, 3270, 3270)
     assert (await datasets.check(config(benchmark="AAPL")))[0].symbol == "AAPL"
 
 
@@ -196,7 +197,10 @@ async def test_what_went_away_since_the_check_is_said(datasets: DatasetService) 
 
 async def test_symbols_of_every_source_or_of_one(datasets: DatasetService, tmp_path: Path) -> None:
     await datasets.import_file(prices(tmp_path, "symbol,date,close\nC,2020-01-02,1\n"), "mine")
-    assert await datasets.sources() == [SourceInfo("demo", "XNYS", {"1d": 6}), SourceInfo("mine", "XNYS", {"1d": 1})]
+    assert await datasets.sources() == [
+        SourceInfo("demo", "XNYS", {"1d": 6}, default=True),
+        SourceInfo("mine", "XNYS", {"1d": 1}),
+    ]
     assert [(one.source, one.symbol) for one in await datasets.symbols()][-2:] == [("demo", "SPX"), ("mine", "C")]
     assert [one.symbol for one in await datasets.symbols("mine")] == ["C"]
     with pytest.raises(NotFound, match="no data source 'nothing'"):
@@ -350,7 +354,9 @@ async def test_another_process_sees_an_import_at_once(datasets: DatasetService, 
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     program = (
         "import sys; import backproof.services.datasets, backproof.storage.sqlite, backproof.marketdata.demo\n"
-        "print(sorted({'numpy', 'pyarrow', 'duckdb', 'pandas', 'numba'} & set(sys.modules)))"
+        "print(sorted({'numpy', 'pyarrow', 'duckdb', 'pandas', 'numba'} & set(sys.modules)))\n"
+        "import backproof.bootstrap\n"
+        "print(sorted({'pymongo', 'beanie', 'bson', 'dns'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.split() == ["[]", "[]"]

@@ -378,7 +378,7 @@ def test_long_values_are_shortened_and_stay_on_one_line(csv: Write) -> None:
         ({"date": pa.array([0, 1], pa.time32("s"))}, "column date holds time32[ms], not dates"),
         ({"close": pa.nulls(2)}, "row 1, column close: is empty"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "columns",
 )
 def test_wrong_parquet_columns_are_named(parquet: Write, columns: dict[str, Any], expected: str) -> None:
     right = {"symbol": ["A", "A"], "date": days("2020-01-02", "2020-01-03"), "close": [1.0, 2.0]}

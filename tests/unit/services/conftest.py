@@ -8,6 +8,7 @@ import pytest
 
 from backproof.bootstrap import ServiceFactory
 from backproof.local import valkey
+from backproof.messaging.queue import BACKTEST_EXECUTION
 from backproof.settings import Settings
 
 
@@ -43,6 +44,7 @@ def settings(tmp_path: Path, redis_url: str) -> Settings:
 @pytest.fixture
 async def services(settings: Settings) -> AsyncIterator[ServiceFactory]:
     factory = await ServiceFactory.open(settings)
+    await factory._redis.delete(BACKTEST_EXECUTION)  # hints of other tests
     yield factory
     await factory.close()
 

@@ -1,5 +1,6 @@
 """A full disk fails the run with that reason, the service goes on, and heals when there is space again."""
 
+import asyncio
 import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -7,18 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lifecycle_support import OWNER, gate_at, messages, never
 
 from backproof.bootstrap import ServiceFactory
 from backproof.domain.backtest import ResultFile
 from backproof.domain.lifecycle import Status
 from backproof.settings import Settings
 from backproof.storage.lake import Lake
-
-OWNER = "local"
-
-
-def never(reason: str) -> None:
-    raise AssertionError(f"the process would have ended: {reason}")
 
 
 def mount(path: Path, options: str) -> int:
@@ -99,5 +95,40 @@ async def test_a_read_only_lake_fails_the_run_with_that_reason(
         assert failed.status == Status.FAILED
         assert failed.error is not None
         assert "read-only" in failed.error.message.lower()
+    finally:
+        unmount(runs)
+
+
+async def test_a_disk_too_full_for_checkpoints_costs_the_run_nothing(
+    services: ServiceFactory, demo_config: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is space again when the result is to be written."""
+    monkeypatch.setitem(services.settings.__dict__, "checkpoint_seconds", 0.0)
+    runs = services.settings.lake_path / "runs"
+    runs.mkdir(parents=True)
+    if mount(runs, "size=1m"):
+        pytest.skip("mounting a small disk needs root")
+    try:
+        filler = runs / "filler"
+        fill(filler)
+        run = await services.orchestrator.submit(demo_config, OWNER)
+        runner = services.runner(never)
+        with gate_at(1000, monkeypatch) as gate:
+            working = asyncio.create_task(runner.run_waiting())
+            await gate.reached()
+            attempt = runner._current
+            assert attempt is not None
+            await attempt._save_checkpoint(attempt._simulation)  # type: ignore[arg-type]
+            filler.write_bytes(b"")
+            gate.let_go()
+            await working
+        done = await services.orchestrator.get(run.id, OWNER)
+        assert done.status == Status.COMPLETED, done.error
+        said = [
+            message for message in await messages(services, run.id) if message.startswith("no checkpoint after bar")
+        ]
+        assert said
+        assert all("the disk is full" in line for line in said)
+        assert (await services.results.equity(done)).total_bars == 2517
     finally:
         unmount(runs)

@@ -5,10 +5,11 @@ import os
 import threading
 
 import pytest
+from lifecycle_support import DEAD_PID, OWNER, never, worker
 from pydantic import BaseModel
 
 from backproof.bootstrap import ServiceFactory
-from backproof.domain.backtest import Backtest, Execution, Progress, RunError, Worker
+from backproof.domain.backtest import Backtest, Execution, Progress, RunError
 from backproof.domain.config import BacktestConfig
 from backproof.domain.documents import Change, eq
 from backproof.domain.events import EventType, RunEvent
@@ -16,36 +17,28 @@ from backproof.domain.lifecycle import FINAL, TRANSITIONS, Status
 from backproof.engine.strategies import check_config
 from backproof.errors import Conflict, IdempotencyMismatch, InvalidInput, NotFound, QueueFull
 from backproof.services.backtests import checking
-from backproof.services.backtests.host import this_host
+from backproof.services.backtests.admission import SubmitOptions
 from backproof.services.backtests.ledger import Draft
 from backproof.services.backtests.models import BacktestPatch, BacktestQuery, MetricRange
-from backproof.services.backtests.orchestrator import Outcome
 from backproof.services.backtests.reaper import Reaper
-
-OWNER = "local"
-DEAD_PID = 2**22 + 1  # beyond every kernel's pid limit
-
-
-def worker(pid: int | None = None, host: str | None = None) -> Worker:
-    return Worker(name="test", host=host or this_host(), pid=pid or os.getpid())
-
-
-def never(reason: str) -> None:
-    raise AssertionError(f"the process would have ended: {reason}")
+from backproof.services.backtests.slots import Slots
+from backproof.services.backtests.transitions import Outcome
 
 
 async def seqs(services: ServiceFactory, run_id: str) -> list[int]:
     return [event.seq for event in await services.monitoring.events(run_id)]
 
 
-def test_final_statuses_lead_nowhere_and_every_other_leads_to_a_final_one() -> None:
+def test_final_statuses_lead_nowhere_but_back_to_the_queue_and_every_other_leads_to_a_final_one() -> None:
     for status in Status:
         reached, todo = {status}, [status]
         while todo:
             for after in TRANSITIONS[todo.pop()] - reached:
                 reached.add(after)
                 todo.append(after)
-        assert (status in FINAL) == (TRANSITIONS[status] == frozenset())
+        if status in FINAL:
+            resumed = frozenset() if status == Status.COMPLETED else frozenset({Status.QUEUED, Status.PENDING})
+            assert TRANSITIONS[status] == resumed
         assert reached & FINAL
 
 
@@ -112,7 +105,8 @@ async def test_the_same_request_gives_the_same_fingerprint_and_bits(
     services: ServiceFactory, demo_config: dict[str, object]
 ) -> None:
     first = await services.orchestrator.submit(demo_config, OWNER)
-    second = await services.orchestrator.submit({**demo_config, "name": "another name", "tags": []}, OWNER)
+    again = {**demo_config, "name": "another name", "tags": []}
+    second = await services.orchestrator.submit(again, OWNER, options=SubmitOptions(use_cache=False))
     await services.runner(never).run_waiting()
     one = await services.orchestrator.get(first.id, OWNER)
     two = await services.orchestrator.get(second.id, OWNER)
@@ -120,7 +114,7 @@ async def test_the_same_request_gives_the_same_fingerprint_and_bits(
     assert one.manifest is not None
     assert two.manifest is not None
     assert one.manifest["equity_hash"] == two.manifest["equity_hash"]
-    validation = await services.orchestrator.validate(demo_config)
+    validation = await services.orchestrator.validate(demo_config, OWNER)
     assert validation.identical in (first.id, second.id)
     assert validation.estimate is not None
     assert validation.estimate.seconds is not None, "a run of this strategy has finished: its duration is known"
@@ -209,7 +203,7 @@ async def test_a_silent_worker_of_another_host_loses_its_run_after_the_lease_on_
     claimed = await services.orchestrator.claim_next(worker(host="elsewhere"))
     assert claimed is not None
     now = 0.0
-    reaper = Reaper(services.repository, services.orchestrator, 10.0, clock=lambda: now)
+    reaper = Reaper(services.repository, services.orchestrator, Slots(services.repository), 10.0, clock=lambda: now)
     assert await reaper.look() == 0
     now = 9.0
     await services.orchestrator.renew(claimed, Progress())
@@ -347,9 +341,11 @@ async def test_runs_are_found_by_every_filter_and_paged_without_gaps(
     find = services.orchestrator.find
     assert (await find(BacktestQuery(text="momen"), OWNER)).total == 7
     assert (await find(BacktestQuery(text="momen 3"), OWNER)).total == 1
-    assert (await find(BacktestQuery(tag="a"), OWNER)).total == 3
-    assert (await find(BacktestQuery(symbol="AAPL", status=(Status.COMPLETED,)), OWNER)).total == 7
+    assert (await find(BacktestQuery(tags=("a",)), OWNER)).total == 3
+    assert (await find(BacktestQuery(symbols=("AAPL",), status=(Status.COMPLETED,)), OWNER)).total == 7
     assert (await find(BacktestQuery(metrics=(MetricRange("sharpe", minimum=99.0),)), OWNER)).total == 0
+    assert (await find(BacktestQuery(strategies=("macd", "sma_crossover")), OWNER)).total == 7
+    assert (await find(BacktestQuery(tags=("a", "b")), OWNER)).total == 0
     seen: list[str] = []
     cursor = None
     while True:
@@ -376,7 +372,7 @@ async def test_patch_changes_what_an_owner_may_change_and_the_search_follows(
     )
 
 
-async def test_delete_leaves_nothing_and_refuses_a_running_run(
+async def test_a_deleted_run_is_gone_and_a_running_one_is_refused(
     services: ServiceFactory, demo_config: dict[str, object]
 ) -> None:
     run = await services.orchestrator.submit(demo_config, OWNER)
@@ -389,8 +385,10 @@ async def test_delete_leaves_nothing_and_refuses_a_running_run(
     await services.orchestrator.delete(run.id, OWNER)
     with pytest.raises(NotFound):
         await services.orchestrator.get(run.id, OWNER)
-    assert await services.repository.count(RunEvent, (eq("run_id", run.id),)) == 0
-    assert not (services.settings.lake_path / "runs" / run.id).exists()
+    assert (await services.orchestrator.find(BacktestQuery(), OWNER)).items == []
+    assert [r.id for r in (await services.orchestrator.find(BacktestQuery(deleted=True), OWNER)).items] == [run.id]
+    restored = await services.orchestrator.restore(run.id, OWNER)
+    assert (await services.results.equity(restored)).total_bars > 0
 
 
 async def test_a_document_changed_by_hand_between_read_and_write_is_read_again(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_runner import OWNER, never
+from lifecycle_support import OWNER, never
 
 import backproof
 from backproof.bootstrap import ServiceFactory

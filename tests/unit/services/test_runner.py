@@ -3,39 +3,32 @@
 import asyncio
 import errno
 import threading
-from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lifecycle_support import OWNER, gate_at, import_prices, messages, mine, never, until
 
 from backproof.bootstrap import ServiceFactory
 from backproof.domain.backtest import Backtest
 from backproof.domain.events import EventType
 from backproof.domain.lifecycle import Status
 from backproof.errors import StorageFailed
+from backproof.services.backtests import attempt as attempt_module
 from backproof.services.backtests import runner as runner_module
-
-OWNER = "local"
-
-
-def never(reason: str) -> None:
-    raise AssertionError(f"the process would have ended: {reason}")
+from backproof.services.backtests.admission import SubmitOptions
+from backproof.services.backtests.orchestrator import BacktestOrchestrator
 
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """One bar per chunk and a report after each few of them, so that a short run has a middle."""
-    monkeypatch.setattr(runner_module, "FIRST_CHUNK_WORK", 1)
-    monkeypatch.setattr(runner_module, "CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr(attempt_module, "FIRST_CHUNK_WORK", 1)
+    monkeypatch.setattr(attempt_module, "CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr(attempt_module, "LIVE_SECONDS", 0.0)
     monkeypatch.setattr(runner_module, "REPORT_SECONDS", 0.01)
-
-
-async def until(services: ServiceFactory, run_id: str, condition: Callable[[Backtest], bool]) -> Backtest:
-    async with asyncio.timeout(20):
-        while not condition(run := await services.orchestrator.get(run_id, OWNER)):
-            await asyncio.sleep(0)
-        return run
 
 
 @pytest.mark.usefixtures("slow")
@@ -50,7 +43,7 @@ async def test_a_cancelled_run_keeps_what_it_had_computed(
     done = await services.orchestrator.get(run.id, OWNER)
     assert (done.status, done.partial) == (Status.CANCELLED, True)
     assert done.result is not None
-    whole = await services.orchestrator.submit(demo_config, OWNER)
+    whole = await services.orchestrator.submit(demo_config, OWNER, options=SubmitOptions(use_cache=False))
     await services.runner(never).run_waiting()
     uncancelled = await services.results.equity(await services.orchestrator.get(whole.id, OWNER))
     partial = await services.results.equity(done)
@@ -67,7 +60,7 @@ async def test_progress_and_equity_are_told_while_bars_are_simulated(
     await services.runner(never).run_waiting()
     frames = []
     while True:
-        position, found = await services._stream.read(position, block_ms=10)
+        position, found = await services._stream.read(position)
         frames += [event for run_id, event in found if run_id == run.id]
         if not found:
             break
@@ -80,7 +73,11 @@ async def test_progress_and_equity_are_told_while_bars_are_simulated(
     assert all(len(c["points"]) <= 400 and c["bars_done"] <= c["total_bars"] for c in curves)
     durable = [e.seq for e in frames if e.type in (EventType.STATUS_CHANGE, EventType.LOG)]
     assert durable == list(range(1, len(durable) + 1))
-    assert {e.type for e in await services.monitoring.latest(run.id)} == {EventType.PROGRESS, EventType.EQUITY}
+    late = await services.monitoring.latest(run.id)
+    assert late is not None
+    assert 100 < late["bars_done"] <= late["total_bars"]
+    assert len(late["positions"]) == late["position_count"]
+    assert late["trades"] > 5
 
 
 @pytest.mark.usefixtures("slow")
@@ -201,8 +198,9 @@ async def ended_by_a_limit(
     monkeypatch.setattr(Simulation, "prepare", forever)
     run = await services.orchestrator.submit(demo_config, OWNER)
     runner = services.runner(ended.append)
-    for name, value in changes.items():
-        setattr(runner, name, value)
+    if "memory" in changes:
+        runner._e = replace(runner._e, memory=changes["memory"])
+    runner._max_seconds = changes.get("max_seconds", runner._max_seconds)
     work = asyncio.create_task(runner.run_waiting())
     if "cancel" in demo_config["tags"]:  # type: ignore[operator]
         await until(services, run.id, lambda r: r.progress.stage == "indicators")
@@ -215,8 +213,8 @@ async def ended_by_a_limit(
 async def test_a_strategy_that_does_not_come_back_is_ended_at_the_deadline(
     services: ServiceFactory, demo_config: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner_module, "DEADLINE_GRACE", 0.2)
-    done, ended = await ended_by_a_limit(services, demo_config, monkeypatch, _max_seconds=0.3)
+    monkeypatch.setattr(attempt_module, "DEADLINE_GRACE", 0.2)
+    done, ended = await ended_by_a_limit(services, demo_config, monkeypatch, max_seconds=0.3)
     assert done.error is not None
     assert (done.status, done.error.code, done.error.stage) == (Status.FAILED, "deadline_exceeded", "indicators")
     assert ended == ["the strategy did not stop at the run's deadline"]
@@ -225,10 +223,10 @@ async def test_a_strategy_that_does_not_come_back_is_ended_at_the_deadline(
 async def test_a_strategy_that_does_not_come_back_can_be_cancelled(
     services: ServiceFactory, demo_config: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner_module, "CANCEL_GRACE", 0.2)
+    monkeypatch.setattr(attempt_module, "CANCEL_GRACE_BEFORE", 0.2)
     done, ended = await ended_by_a_limit(services, {**demo_config, "tags": ["cancel"]}, monkeypatch)
     assert (done.status, done.partial, done.result) == (Status.CANCELLED, True, None)
-    assert ended == ["the strategy did not stop when the run was cancelled"]
+    assert ended == ["the run was cancelled and did not stop"]
 
 
 async def test_a_run_that_takes_too_much_memory_is_ended(
@@ -238,8 +236,41 @@ async def test_a_run_that_takes_too_much_memory_is_ended(
 
     limit = MemoryLimit(256, 1, enforce=False)
     limit.bytes = 1
-    done, ended = await ended_by_a_limit(services, demo_config, monkeypatch, _memory=limit)
+    done, ended = await ended_by_a_limit(services, demo_config, monkeypatch, memory=limit)
     assert done.error is not None
     assert (done.status, done.error.code) == (Status.FAILED, "out_of_memory")
     assert "MAX_BACKTEST_MEMORY_MB" in done.error.message
     assert ended == ["a run needed more memory than it may have"]
+
+
+async def test_lines_that_are_being_written_when_the_run_ends_are_not_lost(
+    services: ServiceFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write of lines is under way when the run ends, and would come too late: the end waits for it."""
+    await import_prices(services, tmp_path)
+    run = await services.orchestrator.submit(mine(), OWNER)
+    log, finish = BacktestOrchestrator.log, BacktestOrchestrator.finish
+    writing, ended = asyncio.Event(), asyncio.Event()
+
+    async def slow(self: BacktestOrchestrator, run: Backtest, lines: list[dict[str, Any]]) -> Backtest | None:
+        writing.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), 0.5)
+        return await log(self, run, lines)
+
+    async def last(self: BacktestOrchestrator, *given: Any) -> Backtest | None:
+        finished = await finish(self, *given)
+        ended.set()
+        return finished
+
+    monkeypatch.setattr(BacktestOrchestrator, "log", slow)
+    monkeypatch.setattr(BacktestOrchestrator, "finish", last)
+    with gate_at(100, monkeypatch) as gate:
+        work = asyncio.create_task(services.runner(never).run_waiting())
+        await gate.reached()
+        await asyncio.wait_for(writing.wait(), 30)
+        gate.let_go()
+        await work
+    said = await messages(services, run.id)
+    assert len([line for line in said if line.endswith("loaded")]) == 1
+    assert len(said) == len(set(said))

@@ -28,6 +28,11 @@ def test_a_path_knows_what_may_be_missing(name: str, nullable: bool, nullable_pa
     assert (path.nullable, path.nullable_parent, path.array) == (nullable, nullable_parent, array)
 
 
+def test_a_path_knows_arrays_of_texts() -> None:
+    names = ("tags", "search", "config.symbols", "outbox", "sparkline", "config.parameters.fast", "name")
+    assert [field_path(Backtest, name).texts for name in names] == [True, True, True, False, False, False, False]
+
+
 @pytest.mark.parametrize(
     "name", ["", "nope", "config.nope", "status.x", "tags.0", "outbox.seq", "metrics.a.b", "x'", "a..b"]
 )

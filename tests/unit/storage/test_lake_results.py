@@ -212,3 +212,26 @@ def test_any_columns_of_any_sections_come_back(
     for name, given_columns in given_sections.items():
         expected = results.as_table(given_columns)
         assert lake.read_result(file.path, name).equals(expected)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [],
+        [""],
+        ["", "a", "abc", ""],
+        ["buy", "sell"] * 1000,
+        ["삼성", "a", ""],
+        ["a\0b", "c"],
+        ["é" * 30, "~" * 30],
+        ["\x7f", "\x80"],
+    ],
+    ids=["none", "empty", "lengths", "many", "korean", "a NUL inside", "latin", "the last of ASCII"],
+)
+def test_texts_come_back_as_they_were(lake: Lake, texts: list[str]) -> None:
+    array = np.array(texts, dtype="U30")
+    rows = {"name": array, "n": np.arange(len(texts))}
+    backwards = {"name": array[::-1], "n": np.arange(len(texts))}
+    path = lake.write_result("bt-1", 1, {"equity": rows, "fills": backwards}).path
+    assert lake.read_result(path, "equity")["name"].to_pylist() == array.tolist()
+    assert lake.read_result(path, "fills")["name"].to_pylist() == array[::-1].tolist()

@@ -3,19 +3,26 @@
 # ruff: noqa: ASYNC220, ASYNC240 - small local files and one child at a time
 
 import asyncio
+import itertools
 import random
 import signal
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, get_args
 
+import aiosqlite
 import pytest
 from store_writers import Counter
 
 from backproof.bootstrap import DOCUMENTS
-from backproof.domain.documents import Change, Condition, Document, Op, eq
+from backproof.domain.backtest import Backtest, ListMetric
+from backproof.domain.documents import Change, Condition, Document, Op, eq, utc_now
+from backproof.domain.lifecycle import Status
 from backproof.errors import StoreUnavailable
+from backproof.services.backtests import queries
+from backproof.services.backtests.models import BacktestQuery, MetricRange
 from backproof.storage import sql
 from backproof.storage.sqlite import SCHEMA_VERSION, SqliteRepository
 
@@ -42,14 +49,6 @@ async def test_twenty_writers_in_four_processes_lose_nothing(path: Path) -> None
     counters = await repository.find(Counter)
     assert [counter.value for counter in counters] == [4 * 5 * 10, 4 * 5 * 10]
     await repository.close()
-
-
-async def test_processes_that_create_the_store_together_all_succeed(path: Path) -> None:
-    stores = await asyncio.gather(*(opened(path) for _ in range(8)))
-    assert await stores[0].add(Counter(id="a"))
-    assert [await store.count(Counter) for store in stores] == [1] * 8
-    for store in stores:
-        await store.close()
 
 
 async def test_a_killed_writer_loses_nothing_that_was_acknowledged(path: Path) -> None:
@@ -192,15 +191,6 @@ async def test_a_damaged_document_is_said(path: Path) -> None:
     await repository.close()
 
 
-async def test_a_closed_store_says_so(path: Path) -> None:
-    repository = await opened(path)
-    await repository.close()
-    await repository.close()
-    for call in (repository.ping(), repository.add(Counter(id="a")), repository.count(Counter)):
-        with pytest.raises(StoreUnavailable, match="closed"):
-            await call
-
-
 def test_a_process_that_never_closes_the_store_ends(path: Path) -> None:
     program = (
         "import asyncio, sys; from pathlib import Path; from store_writers import Counter, SqliteRepository\n"
@@ -212,19 +202,6 @@ def test_a_process_that_never_closes_the_store_ends(path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program, str(path)], cwd=WRITERS.parent, timeout=20, check=False)
     assert done.returncode == 3
-
-
-async def test_a_cancelled_caller_does_not_break_the_store(path: Path) -> None:
-    repository = await opened(path)
-    await repository.add(Counter(id="a"))
-    for _ in range(50):
-        task = asyncio.create_task(repository.update(Counter, "a", (), Change(inc={"value": 1})))
-        await asyncio.sleep(0)
-        task.cancel()
-    counter = await repository.update(Counter, "a", (), Change(inc={"value": 1}))
-    assert counter is not None
-    assert 1 <= counter.value <= 51
-    await repository.close()
 
 
 @pytest.mark.parametrize("model", DOCUMENTS, ids=lambda model: model.collection)
@@ -239,3 +216,77 @@ async def test_every_declared_index_serves_its_query(tmp_path: Path, model: type
         assert "USING INDEX" in plan, fields
         assert "TEMP B-TREE" not in plan, fields
     connection.close()
+
+
+async def test_long_lists_are_read_from_their_listing(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite3"
+    await (await SqliteRepository.open(path, DOCUMENTS)).close()
+    connection = sqlite3.connect(path)
+    for sort, deleted in itertools.product(queries.SORTS, (False, True)):
+        query = BacktestQuery(
+            status=(Status.COMPLETED, Status.FAILED),
+            strategies=("macd", "rules"),
+            symbols=("AAPL", "IBM"),
+            tags=("a", "b"),
+            starred=True,
+            text="momentum 20",
+            created_from=utc_now(),
+            created_to=utc_now(),
+            metrics=tuple(MetricRange(metric, -1.0, 1.0) for metric in get_args(ListMetric)),
+            deleted=deleted,
+            sort=sort,
+        )
+        where, order = queries.conditions(query, "local"), queries.order(query)
+        condition, bound = sql.where_sql(Backtest, where)
+        found = sql.find_sql(Backtest, where, condition, order)
+        counted = f"SELECT count(*) FROM {sql.source_sql(Backtest, where)} WHERE {condition}"
+        for statement, values in ((found, [*bound, 10, 0]), (counted, bound)):
+            plan = str(connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall())
+            assert f"INDEX {sql.listing_name(Backtest)}" in plan, sort
+    newest = BacktestQuery(created_from=utc_now())
+    condition, bound = sql.where_sql(Backtest, queries.conditions(newest, "local"))
+    found = sql.find_sql(Backtest, queries.conditions(newest, "local"), condition, queries.order(newest))
+    plan = str(connection.execute(f"EXPLAIN QUERY PLAN {found}", [*bound, 10, 0]).fetchall())
+    assert "INDEX backtests__owner_id__deleted_at__created_at" in plan
+    assert plan.count("TEMP B-TREE") == 1, "only the page is sorted again"
+    connection.close()
+
+
+def test_a_question_outside_the_listing_is_answered_without_it() -> None:
+    kept = queries.kept("local")
+    assert "INDEXED" in sql.source_sql(Backtest, kept, "name", "id")
+    for where, fields in (((*kept, eq("fence", 1)), ()), (kept, ("notes",)), (kept[:1], ()), (kept[1:], ())):
+        assert sql.source_sql(Backtest, where, *fields) == '"backtests"'
+
+
+async def test_an_opening_that_is_cancelled_at_any_statement_closes_what_it_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a thread speaks to an event loop that is closed, over the one line that says why the process ends."""
+    connect, execute = aiosqlite.connect, aiosqlite.Connection.execute_fetchall
+    opened: list[aiosqlite.Connection] = []
+    left = 0
+
+    def kept(*arguments: Any, **options: Any) -> aiosqlite.Connection:
+        opened.append(connect(*arguments, **options))
+        return opened[-1]
+
+    async def cancelled(self: aiosqlite.Connection, *arguments: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise asyncio.CancelledError
+        return await execute(self, *arguments)
+
+    monkeypatch.setattr(aiosqlite, "connect", kept)
+    monkeypatch.setattr(aiosqlite.Connection, "execute_fetchall", cancelled)
+    for statements in range(100):
+        left = statements
+        try:
+            repository = await SqliteRepository.open(tmp_path / f"{statements}.sqlite3", DOCUMENTS)
+        except asyncio.CancelledError:
+            assert [one for one in opened if one._connection is not None] == [], f"after {statements} statements"
+        else:
+            await repository.close()
+            break
+    assert 5 < statements < 99

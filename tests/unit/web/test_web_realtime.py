@@ -1,7 +1,7 @@
 """Feeds: what a socket is owed is kept, and bounded."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 
 import pytest
 
@@ -62,12 +62,17 @@ async def test_while_the_store_is_read_events_only_say_that_there_is_more() -> N
 
 
 class Stream:
-    """Stands in for MonitoringService.live: what a test puts in comes out, an exception is raised."""
+    """Stands in for MonitoringService.live: what a test puts in comes out, an exception is raised.
+
+    wanted: what the reader asks for, whose contents may change at any time
+    """
 
     def __init__(self) -> None:
         self.items: asyncio.Queue[tuple[str, Event] | Exception | None] = asyncio.Queue()
+        self.wanted: Container[str] | None = None
 
-    async def live(self) -> AsyncIterator[tuple[str, Event] | None]:
+    async def live(self, wanted: Container[str] | None = None) -> AsyncIterator[tuple[str, Event] | None]:
+        self.wanted = wanted
         while True:
             item = await self.items.get()
             if isinstance(item, Exception):
@@ -78,7 +83,7 @@ class Stream:
 async def test_a_stream_that_comes_back_makes_every_feed_read_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(realtime, "RETRY_SECONDS", 0.0)
     stream = Stream()
-    hub = Hub(stream, 10)  # type: ignore[arg-type]
+    hub = Hub(stream, 10, 100)  # type: ignore[arg-type]
     feed = hub.subscribe("bt-1")
     assert feed is not None
     reading = asyncio.create_task(hub.run())
@@ -96,7 +101,7 @@ async def test_a_stream_that_comes_back_makes_every_feed_read_the_store(monkeypa
 
 async def test_a_hub_hands_events_to_the_feeds_of_their_run_only(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Stream()
-    hub = Hub(stream, 2)  # type: ignore[arg-type]
+    hub = Hub(stream, 2, 100)  # type: ignore[arg-type]
     mine, also_mine, other = hub.subscribe("bt-1"), hub.subscribe("bt-1"), hub.subscribe("bt-2")
     assert None not in (mine, also_mine, other)
     assert hub.subscribe("bt-1") is None
@@ -110,5 +115,22 @@ async def test_a_hub_hands_events_to_the_feeds_of_their_run_only(monkeypatch: py
     hub.unsubscribe(mine)
     assert hub.sockets == 2
     assert hub.subscribe("bt-1") is not None
+    reading.cancel()
+    await asyncio.wait((reading,))
+
+
+async def test_a_hub_asks_for_the_runs_that_somebody_watches_at_the_moment() -> None:
+    stream = Stream()
+    hub = Hub(stream, 10, 100)  # type: ignore[arg-type]
+    reading = asyncio.create_task(hub.run())
+    first = hub.subscribe("bt-1")
+    assert first is not None
+    while stream.wanted is None:
+        await asyncio.sleep(0)
+    second = hub.subscribe("bt-2")
+    assert second is not None
+    assert [run_id in stream.wanted for run_id in ("bt-1", "bt-2", "bt-3")] == [True, True, False]
+    hub.unsubscribe(first)
+    assert [run_id in stream.wanted for run_id in ("bt-1", "bt-2")] == [False, True]
     reading.cancel()
     await asyncio.wait((reading,))
