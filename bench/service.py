@@ -66,6 +66,7 @@ class Stack:
                 raise SystemExit("the stack did not start")
             time.sleep(0.005)
         self.seconds_to_ready = time.perf_counter() - began
+        self.pid = self._process.pid
         self.url: str = json.loads(server.read_text())["url"]
         return self
 
