@@ -19,6 +19,12 @@ SETTINGS = (
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """In server mode every test may be the one in which a socket is collected that PyMongo forgot when connecting."""
+    if servers.wanted():
+        config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Browser tests are a step of their own: what drives the browser keeps a running event loop in the main thread."""
     if collection_path == Path(__file__).parent / "e2e":

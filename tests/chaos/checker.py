@@ -201,7 +201,7 @@ def completed_runs_have_no_strays(facts: Facts) -> Iterator[str]:
 
 def _died_after_its_end(facts: Facts, run_id: str) -> bool:
     end = facts.events[run_id][-1]["timestamp"]
-    deaths = [death["at"] for death in facts.of("death") if run_id in death["runs"]]
+    deaths = [fault["at"] for kind in ("death", "thaw") for fault in facts.of(kind) if run_id in fault["runs"]]
     return any(death >= epoch(end) for death in deaths)
 
 

@@ -132,6 +132,10 @@ class Lab:
         """Somebody died who held these runs."""
         self.recorder.note("death", what=what, runs=runs, at=wall or time.time())
 
+    def note_thaw(self, runs: list[str]) -> None:
+        """Somebody who held these runs goes on after a standstill; its watchdog may end it in the middle of a write."""
+        self.recorder.note("thaw", runs=runs, at=time.time())
+
     def note_hit(self, hit: Hit) -> None:
         held = set(self.world.store.held(hit.pid)) | ({hit.run} if hit.run else set())
         self.note_death(hit.point, sorted(held), hit.wall)

@@ -177,6 +177,7 @@ def freezing(names: Sequence[str], seconds: tuple[float, float]) -> Scenario:
                     lab.note_death(f"frozen {name}", runs)
                     measured.n += 1
                     time.sleep(lab.rng.uniform(*seconds))
+                    lab.note_thaw(runs)
                 lab.world.wait_ready()
             measured.unsettled = traffic.settle()
         return measured
@@ -206,6 +207,7 @@ def stale_at(names: Collection[str]) -> Scenario:
                 lab.note_hit(hit)
                 if hit.run is not None:
                     _wait_for_another(lab, hit.run, hit.pid, until_end=i // len(points) % 2 == 1)
+                lab.note_thaw([hit.run] if hit.run else [])
                 with suppress(ProcessLookupError):
                     os.kill(hit.pid, signal.SIGCONT)
             measured.unsettled = traffic.settle()

@@ -49,6 +49,7 @@ def _stale(lab: Lab, _: Client) -> None:
     if (hit := lab.world.hit(point, 15.0, "stop", max_attempt=2)) is not None:
         lab.note_hit(hit)
         time.sleep(lab.rng.uniform(1.0, 15.0))
+        lab.note_thaw([hit.run] if hit.run else [])
         with suppress(ProcessLookupError):
             os.kill(hit.pid, signal.SIGCONT)
 

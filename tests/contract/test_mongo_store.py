@@ -84,6 +84,32 @@ async def test_every_call_fails_in_time_while_the_server_is_away_and_works_when_
         servers.missing(why)
 
 
+async def test_callers_who_leave_cost_no_connections(url: str) -> None:
+    repository = await MongoRepository.open(url, MODELS, max_connections=3)
+    port = int(url.rpartition(":")[2].partition("/")[0])
+
+    def connections() -> set[int]:
+        found = psutil.Process().net_connections("tcp")
+        return {one.laddr.port for one in found if one.raddr and one.raddr.port == port}
+
+    async def read_by_many() -> None:
+        await asyncio.gather(*(repository.get(Thing, f"{i}") for i in range(30)))
+
+    await read_by_many()
+    before = connections()
+    assert len(before) > 3  # three of the pool, and those that watch the server
+    for ticks in range(50):
+        leaving = asyncio.create_task(read_by_many())
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+    await read_by_many()
+    assert connections() == before
+    await repository.close()
+
+
 async def test_a_start_without_a_server_fails_in_time() -> None:
     began = time.monotonic()
     with pytest.raises(StoreUnavailable, match=r"MongoDB 127\.0\.0\.1:1/x does not work: no server answers") as raised:

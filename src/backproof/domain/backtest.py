@@ -223,6 +223,11 @@ class Backtest(Document):
         return self.status in FINAL
 
     @property
+    def files(self) -> list[str]:
+        """Paths of the files that it names; others below its directory are nobody's."""
+        return [file.path for file in (self.result, self.checkpoint) if file is not None]
+
+    @property
     def duration_seconds(self) -> float | None:
         if self.started_at is None or self.completed_at is None:
             return None

@@ -25,10 +25,10 @@ from lifecycle_support import (
 
 from backproof import EventStrategy, Parameters
 from backproof.bootstrap import ServiceFactory
-from backproof.domain.backtest import Backtest, Checkpoint, Intermediate
+from backproof.domain.backtest import Backtest, Checkpoint, Intermediate, RunError
 from backproof.domain.documents import Change, utc_now
 from backproof.domain.events import EventType
-from backproof.domain.lifecycle import Status
+from backproof.domain.lifecycle import Stage, Status
 from backproof.engine.strategies import plugins
 from backproof.errors import Conflict, NotFound, StorageFailed
 from backproof.services.backtests import attempt as attempt_module
@@ -329,6 +329,32 @@ async def test_nothing_of_an_attempt_that_lost_its_claim_is_recorded(runs: Runs)
 
     await runs.stopped(run_id, 100, lose)
     assert (await runs.get(run_id)).status == Status.COMPLETED
+
+
+@pytest.mark.usefixtures("eager")
+async def test_what_an_attempt_wrote_after_it_had_lost_its_claim_is_deleted(runs: Runs) -> None:
+    """Its process stood still, and the run had ended elsewhere by then."""
+    run_id = await runs.submit(mine())
+
+    async def end_elsewhere(runner: BacktestRunner, _: Gate) -> None:
+        held = await until(runs.services, run_id, lambda r: r.checkpoint is not None)
+        attempt = runner._current
+        assert attempt is not None
+        await becomes(lambda: settled(runner))
+        await runs.services.orchestrator.give_back(held, "heartbeat_lost")
+        fresh = await runs.services.orchestrator.claim_next(worker())
+        assert fresh is not None
+        error = RunError(code="strategy_error", message="it raised", stage=Stage.SIMULATE)
+        await runs.services.orchestrator.finish(fresh, Outcome(error=error), [])
+        simulation: Any = attempt._simulation
+        await attempt._write_checkpoint(simulation.checkpoint(), 250, time.monotonic(), "simulate")
+        assert "1/checkpoint-250.bin" in runs.files(run_id)
+
+    await runs.stopped(run_id, 100, end_elsewhere)
+    ended = await runs.get(run_id)
+    assert (ended.status, ended.fence) == (Status.FAILED, 2)
+    assert ended.checkpoint is not None
+    assert runs.files(run_id) == {f"1/checkpoint-{ended.checkpoint.bar}.bin"}
 
 
 # ---- cancel, deadline, resume -----------------------------------------------------------------------------------
@@ -636,6 +662,6 @@ async def test_an_attempt_that_never_began_to_simulate_saves_no_checkpoint(runs:
     held = await runs.services.orchestrator.claim_next(worker())
     assert held is not None
     attempt = Attempt(held, runs.services.runner(never)._e, 10.0, 1.0)
-    await attempt._settle()
+    await attempt.settle()
     assert await attempt.last_words() == []
     assert runs.files(run_id) == set()

@@ -202,7 +202,7 @@ class Attempt:
             curve = sparkline(result, self.run.config.initial_capital)
             return file, result.fingerprint(), result.manifest(), _trading(result), curve
 
-        await self._settle()  # it tidies the directory that the result goes into
+        await self.settle()  # it tidies the directory that the result goes into
         file, fingerprint, manifest, trading, curve = await asyncio.to_thread(write)
         self._check()
         self._say(
@@ -250,7 +250,7 @@ class Attempt:
 
     async def _save_checkpoint(self, simulation: "Simulation") -> None:
         """At the place where a run stops that may be resumed."""
-        await self._settle()
+        await self.settle()
         if simulation.position > self._first_bar and (data := await self._state_of(simulation)) is not None:
             await self._write_checkpoint(data, simulation.position, time.monotonic(), str(self._stage))
 
@@ -282,7 +282,7 @@ class Attempt:
             self._checkpointed_at = time.monotonic()
             self._checkpoint_pause = max(self._checkpoint_seconds, (self._checkpointed_at - began) / CHECKPOINT_SHARE)
 
-    async def _settle(self) -> None:
+    async def settle(self) -> None:
         """Wait for the checkpoint that is being written."""
         if self._saving is not None:
             await asyncio.gather(self._saving, return_exceptions=True)
@@ -375,7 +375,7 @@ class Attempt:
 
     async def last_words(self) -> list[dict[str, Any]]:
         """Log lines that nobody has written yet, once the attempt is over."""
-        await self._settle()
+        await self.settle()
         if self._seen is not None:
             self._kept_at = float("-inf")
             await self._keep_intermediate()

@@ -33,7 +33,12 @@ class CheckpointService:
 
     async def tidy(self, run: Backtest) -> int:
         """Delete what this and earlier claims have left and the run does not name; how many files."""
-        named = [file.path for file in (run.result, run.checkpoint) if file is not None]
+        return await asyncio.to_thread(self._lake.keep_only, run.id, run.fence, run.files)
+
+    async def tidy_lost(self, run: Backtest) -> int:
+        """Delete what a claim that was lost has written, but for what the run names by now; how many files."""
+        current = await self._repository.get(Backtest, run.id)
+        named = current.files if current is not None else []
         return await asyncio.to_thread(self._lake.keep_only, run.id, run.fence, named)
 
     async def keep_intermediate(self, found: Intermediate) -> None:

@@ -118,8 +118,7 @@ class Housekeeping:
         if isinstance(run, str):
             run_id, fence, named = run, sys.maxsize, []
         else:
-            run_id, fence = run.id, run.fence
-            named = [file.path for file in (run.result, run.checkpoint) if file is not None]
+            run_id, fence, named = run.id, run.fence, run.files
         try:
             return await asyncio.to_thread(self._lake.keep_only, run_id, fence, named, older_than)
         except StorageFailed as error:

@@ -122,6 +122,7 @@ class BacktestRunner:
             log.warning("claim_lost", reason=str(error))
             if attempt.slot_lost:
                 await self._e.orchestrator.give_back(run, WORKER_STOPPED)
+            await self._tidy_lost(attempt)
         finally:
             reporter.cancel()
             await asyncio.gather(reporter, return_exceptions=True)
@@ -194,5 +195,13 @@ class BacktestRunner:
             await self._e.checkpoints.tidy(run)
             if run.status == Status.COMPLETED:
                 await self._e.checkpoints.forget_intermediate(run)
+        except (StorageFailed, StoreUnavailable) as error:
+            log.warning("not_tidied", reason=str(error))
+
+    async def _tidy_lost(self, attempt: Attempt) -> None:
+        """A checkpoint or a result that came after the claim was gone is of use to nobody."""
+        try:
+            await attempt.settle()
+            await self._e.checkpoints.tidy_lost(attempt.run)
         except (StorageFailed, StoreUnavailable) as error:
             log.warning("not_tidied", reason=str(error))

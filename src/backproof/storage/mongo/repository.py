@@ -22,6 +22,7 @@ from backproof.storage.mongo.bson import document_bson, parsed
 from backproof.storage.mongo.failures import store_errors
 from backproof.storage.mongo.opening import SCHEMA_VERSION, Opened, open_store
 from backproof.storage.mongo.queries import Filter, every, path, where_filter
+from backproof.storage.mongo.uncut import uncut
 from backproof.storage.sql import table_name
 
 __all__ = ["SCHEMA_VERSION", "MongoRepository"]
@@ -61,7 +62,7 @@ class MongoRepository(Repository):
         stored = document_bson(document)
         with store_errors(self._where):
             try:
-                await self._of(type(document)).insert_one(stored)
+                await uncut(self._of(type(document)).insert_one(stored))
             except DuplicateKeyError:
                 return False
         return True
@@ -96,9 +97,9 @@ class MongoRepository(Repository):
             matching = every(condition, part)
             with store_errors(self._where):
                 cursor = self._of(model).find(matching, sort=sort, skip=skip, limit=limit - len(found))
-                page = await cursor.to_list()
+                page = await uncut(cursor.to_list())
                 if skip:  # how much of what is left out was in this part
-                    skip = 0 if page else skip - await self._of(model).count_documents(matching)
+                    skip = 0 if page else skip - await uncut(self._of(model).count_documents(matching))
             found += page
         return found
 
@@ -145,17 +146,19 @@ class MongoRepository(Repository):
         if not update:
             return await self._one(model, condition)
         with store_errors(self._where):
-            return await self._of(model).find_one_and_update(condition, update, return_document=ReturnDocument.AFTER)
+            return await uncut(
+                self._of(model).find_one_and_update(condition, update, return_document=ReturnDocument.AFTER)
+            )
 
     async def remove(self, model: type[D], where: Where) -> int:
         condition = where_filter(model, where)
         with store_errors(self._where):
-            return (await self._of(model).delete_many(condition)).deleted_count
+            return (await uncut(self._of(model).delete_many(condition))).deleted_count
 
     async def count(self, model: type[D], where: Where = ()) -> int:
         condition = where_filter(model, where)
         with store_errors(self._where):
-            return await self._of(model).count_documents(condition)
+            return await uncut(self._of(model).count_documents(condition))
 
     async def counts_by(self, model: type[D], field: str, where: Where = ()) -> dict[str, int]:
         name = path(model, field)
@@ -177,16 +180,15 @@ class MongoRepository(Repository):
         for first in range(0, len(some), _DOCUMENTS_AT_ONCE):
             with store_errors(self._where):  # with a deadline for each part
                 try:
-                    await self._of(type(documents[0])).insert_many(
-                        some[first : first + _DOCUMENTS_AT_ONCE], ordered=False
-                    )
+                    part = some[first : first + _DOCUMENTS_AT_ONCE]
+                    await uncut(self._of(type(documents[0])).insert_many(part, ordered=False))
                 except BulkWriteError as error:
                     if not _only_duplicates(error):
                         raise
 
     async def ping(self) -> None:
         with store_errors(self._where):
-            await self._database["schema_version"].find_one({})
+            await uncut(self._database["schema_version"].find_one({}))
 
     async def close(self) -> None:
         await self._client.close()
@@ -200,11 +202,14 @@ class MongoRepository(Repository):
         self, model: type[Document], condition: Filter, fields: Sequence[str] | None = None
     ) -> dict[str, Any] | None:
         with store_errors(self._where):
-            return await self._of(model).find_one(condition, fields)
+            return await uncut(self._of(model).find_one(condition, fields))
 
     async def _computed(self, model: type[Document], steps: list[Filter]) -> list[dict[str, Any]]:
         with store_errors(self._where):
-            return await (await self._of(model).aggregate(steps)).to_list()
+            return await uncut(self._aggregated(model, steps))
+
+    async def _aggregated(self, model: type[Document], steps: list[Filter]) -> list[dict[str, Any]]:
+        return await (await self._of(model).aggregate(steps)).to_list()
 
 
 def _storable(id: str) -> bool:
