@@ -63,7 +63,7 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def submit(self, kind: str, *, patience: float = 60.0, **changes: Any) -> str:
+    def submit(self, kind: str, *, priority: str = "normal", patience: float = 60.0, **changes: Any) -> str:
         """The id of a new run. Raises NotAccepted."""
         with self._lock:
             self._submitted += 1
@@ -71,7 +71,8 @@ class Client:
         body = {**config(kind, f"{self._label} {self._submitted}"), **changes}
         deadline = time.monotonic() + patience
         while True:
-            answer = self._post(f"{_API}?{FRESH}" if self._fresh else _API, key, kind, body)
+            query = f"priority={priority}" + (f"&{FRESH}" if self._fresh else "")
+            answer = self._post(f"{_API}?{query}", key, kind, body)
             if answer is not None and answer.status_code == 422 and self._fresh and "use_cache" in answer.text:
                 self._fresh = False  # a version that computes every run anew
                 continue

@@ -53,23 +53,38 @@ def workers_and_brokers(lab: Lab, count: int) -> Measured:
 
 
 def _broken(lab: Lab, count: int, breaks: Callable[[int], None], *, workers_die: bool = False) -> Measured:
-    """Under traffic: break the broker, time a short run that is submitted right after, and look whether all work."""
+    """Under traffic: break the broker, time a short run that is submitted right after and next in turn, and look
+    whether all work and viewers see curves grow again, which they hear of only through the broker."""
     measured = Measured()
-    with lab.traffic("valkey", in_flight=5, watched=0.6) as traffic, lab.client("after-valkey") as client:
+    broken: list[float] = []
+    with lab.traffic("valkey", in_flight=5, watched=0.8) as traffic, lab.client("after-valkey") as client:
         for i in lab.rounds(count):
             lab.busy_child()
             time.sleep(lab.rng.uniform(0.0, 1.0))
             breaks(i)
+            broken.append(time.time())
             began = time.monotonic()
-            run_id = client.submit("short")
+            run_id = client.submit("short", priority="high")
             measured.problems += _what_is_wrong_with_workers(lab)
             if lab.wait_final(run_id) == "completed":
                 measured.recovery.append(time.monotonic() - began)
             measured.n += 1
         measured.unsettled = [*traffic.settle(), *lab.settled()]
+    live = _live_again(lab, broken)
+    measured.figures = {"live_again_seconds": live}
+    if len(live) < len(broken):
+        measured.problems.append(f"after {len(broken) - len(live)} breaks no viewer was sent a curve any more")
     if not workers_die:
         measured.problems += [f"{run} was computed more than once although no worker died" for run in _repeated(lab)]
     return measured
+
+
+def _live_again(lab: Lab, broken: list[float]) -> list[float]:
+    """Seconds from each of these instants until a viewer was sent a growing curve."""
+    frames = [entry for entry in lab.recorder.entries() if entry["kind"] == "frame" and entry["type"] == "equity"]
+    curves = [frame["wall"] for frame in frames]
+    later = [min((wall for wall in curves if wall > at), default=None) for at in broken]
+    return sorted(round(wall - at, 2) for wall, at in zip(later, broken, strict=True) if wall is not None)
 
 
 def _what_is_wrong_with_workers(lab: Lab) -> list[str]:

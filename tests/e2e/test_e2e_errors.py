@@ -103,6 +103,18 @@ def test_a_slow_server_shows_the_place_of_what_comes(page: Page, finished: str) 
     expect(page.locator("h1")).to_have_text(str(DEMO["name"]))
 
 
+def test_a_run_that_ends_between_two_answers_is_on_the_dashboard_once(page: Page, finished: str) -> None:
+    """What is active was answered before the run's end, the latest results after it."""
+    row = page.request.get("/api/v1/backtests?status=completed&sort=-completed_at&limit=1").json()["items"][0]
+    active = {"items": [{**row, "status": "running", "completed_at": None}], "total": 1, "next_cursor": None}
+    page.route(re.compile(r"status=running.*sort=created_at"), lambda route: route.fulfill(json=active))
+    page.goto("/")
+    expect(page.locator("main").get_by_role("link", name=row["name"]).first).to_be_visible()
+    settled(page)
+    expect(page.locator(f"main a[href='/runs/{row['backtest_id']}']")).to_have_count(1)
+    expect(page.get_by_text("Nothing is running")).to_be_visible()
+
+
 BARE: dict[str, dict[str, Any]] = {
     "one bar": {"strategy_type": "buy_and_hold", "parameters": {}, "end_date": DEMO["start_date"], "benchmark": None},
     "no trade": {"strategy_type": "rules", "parameters": {"entry": "close > 100000", "exit": "close < 0"}},

@@ -15,5 +15,5 @@ def test_the_first_visit_runs_the_demo_to_its_result(page: Page, empty_stack: Lo
     expect(page.locator("h1")).to_have_text("SMA crossover on Apple")
     expect(page.get_by_text("Sharpe ratio").first).to_be_visible(timeout=60_000)
     page.get_by_role("link", name="Dashboard").first.click()
-    expect(page.get_by_role("link", name="SMA crossover on Apple")).to_be_visible()
+    expect(page.locator("main").get_by_role("link", name="SMA crossover on Apple", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Runs 1")).to_be_visible()

@@ -52,7 +52,10 @@ export function DashboardPage() {
   if (!active.data || !latest.data || !failed.data || !month.data || !symbols.data) {
     return <PageSkeleton heights={[48, 168, 420]} />;
   }
-  const { items, total } = active.data;
+  // The answers are of different moments: a run that has ended between two of them is shown once.
+  const done = new Set(latest.data.items.map((run) => run.backtest_id));
+  const items = active.data.items.filter((run) => !done.has(run.backtest_id));
+  const total = active.data.total - (active.data.items.length - items.length);
   const running = items.filter((run) => run.status === 'running' || run.status === 'cancelling').length;
 
   return (
