@@ -57,7 +57,10 @@ def _broken(lab: Lab, count: int, breaks: Callable[[int], None], *, workers_die:
     whether all work and viewers see curves grow again, which they hear of only through the broker."""
     measured = Measured()
     broken: list[float] = []
-    with lab.traffic("valkey", in_flight=5, watched=0.8) as traffic, lab.client("after-valkey") as client:
+    with (
+        lab.traffic("valkey", kinds=("slow",), in_flight=5, watched=0.8) as traffic,
+        lab.client("after-valkey") as client,
+    ):
         for i in lab.rounds(count):
             lab.busy_child()
             time.sleep(lab.rng.uniform(0.0, 1.0))

@@ -1,4 +1,4 @@
-"""What is run: one backtest of some seconds on prices made for it, and one of some milliseconds on the demo prices."""
+"""What is run: backtests of about a second on prices made for them, and one of some milliseconds on the demo prices."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,14 @@ LONG: dict[str, Any] = {
 }
 OFTEN = {"CHECKPOINT_SECONDS": "0.2"}  # so that the long one has some however fast the machine is
 KINDS: dict[str, dict[str, Any]] = {
-    "long": LONG,  # one to three seconds
+    "long": LONG,  # one to three seconds, most of which a large result takes
+    "slow": {  # about as long, most of which it simulates
+        **LONG,
+        "strategy_type": "dollar_cost_averaging",
+        "parameters": {"rebalance": "daily", "instalments": BARS},
+        "execution": {"fractional_shares": False},
+        "initial_capital": 50_000_000,
+    },
     "middle": {**LONG, "symbols": FEW_SYMBOLS},  # about half a second
     "short": {
         "strategy_type": "sma_crossover",
