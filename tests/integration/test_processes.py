@@ -281,11 +281,20 @@ def test_a_worker_without_its_broker_waits_and_does_not_hang(probed: tuple[Serve
     broker = running.processes[0]
     broker.end()
     until(lambda: "Trying again in" in processes["worker"].log.read_text(), 30.0, "the worker's notice")
-    looked: list[Any] = []
-    silent_for = time.monotonic() + 12.0  # twice as long as a process may be silent
-    until(
-        lambda: looked.append(running.health("worker")) or time.monotonic() > silent_for, 60.0, "that time being over"
-    )
-    assert {one.returncode for one in looked} == {0}, {one.stdout for one in looked}
+    stays_healthy(running, "worker")
     running.start_valkey()
-    until(lambda: is_healthy(running, "worker"), 30.0, "health")
+    until(lambda: running.health("worker").returncode == 0 and takes_work(processes["web"]), 30.0, "the worker")
+    stays_healthy(running, "worker")
+
+
+def stays_healthy(running: Servers, role: str) -> None:
+    """For twice as long as a process may be silent."""
+    looked: list[Any] = []
+    until_then = time.monotonic() + 12.0
+    until(lambda: looked.append(running.health(role)) or time.monotonic() > until_then, 60.0, "that time being over")
+    assert {one.returncode for one in looked} == {0}, {one.stdout for one in looked}
+
+
+def takes_work(web: Process) -> bool:
+    """Whether a worker says so, which it does once it is connected."""
+    return bool(httpx.get(f"{web.url}/health/ready", timeout=5.0, trust_env=False).json()["workers"])

@@ -12,10 +12,11 @@ import signal
 import threading
 from functools import cache
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 import redis
 import structlog
+from celery.bootsteps import StartStopStep
 from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutting_down
 
 from backproof.bootstrap import ServiceFactory, open_whole_repository, patiently, verified
@@ -135,13 +136,29 @@ def _stop_process(number: int, frame: FrameType | None) -> None:
     _process.stop(number, frame)
 
 
+class _BeatOfTheLoop(StartStopStep):  # type: ignore[misc] # celery has no types
+    """Celery's own loop keeps the beat; anew with every connection to the broker, as a lost one clears its timers."""
+
+    requires: ClassVar[set[str]] = {"celery.worker.consumer.tasks:Tasks"}
+    _timer: Any = None
+
+    def start(self, consumer: Any) -> None:
+        self._timer = consumer.timer.call_repeatedly(BEAT_SECONDS, _beat().touch)
+
+    def stop(self, _consumer: Any) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+app.steps["consumer"].add(_BeatOfTheLoop)
+
+
 @worker_ready.connect
 def _take_part(sender: Any = None, **_: Any) -> None:
-    """The worker takes work from now on. Comes again after every new connection to the broker."""
+    """The worker takes work from now on."""
     # celery 5.6 asks the pool for its size while it stops, when the pool is gone already, unless this is set
     sender.controller.max_concurrency = sender.pool.limit or 1
     beat = _beat()
-    sender.timer.call_repeatedly(BEAT_SECONDS, beat.touch)  # Celery's own loop; a lost connection clears its timers
     _announce(sender, beat)
     if threading.current_thread() is threading.main_thread():
         ParentStop(sender.pool, settings.worker_drain_seconds, _leave, beat.touch).install()
