@@ -66,6 +66,7 @@ class Servers:
     directory: Path
     settings: dict[str, str] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
+    valkey: Process = field(init=False)
 
     @property
     def data(self) -> Path:
@@ -84,6 +85,7 @@ class Servers:
         at = self.directory / "valkey.sock"
         process = self._start("valkey", valkey.command(valkey.binary_path(), self.directory / "valkey", at), {})
         until(lambda: valkey.answers(at), what="Valkey")
+        self.valkey = process
         return process
 
     def web(self, **settings: str) -> Process:
@@ -150,10 +152,9 @@ class Client:
 
     url: str
 
-    def submit(self, config: Path) -> str:
-        answer = httpx.post(
-            f"{self.url}/api/v1/backtests?use_cache=false", json=json.loads(config.read_text()), **_CALL
-        )
+    def submit(self, config: Path | dict[str, Any]) -> str:
+        described = json.loads(config.read_text()) if isinstance(config, Path) else config
+        answer = httpx.post(f"{self.url}/api/v1/backtests?use_cache=false", json=described, **_CALL)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["backtest_id"])
 
@@ -167,6 +168,10 @@ class Client:
         status = self.get(f"{run_id}/status")
         assert status["status"] not in FINAL, "the run was over before its middle was seen"
         return bool(status["status"] == "running" and 62 < status["progress"] < 85)
+
+    def computes(self, run_id: str) -> int:
+        """pid of the process that has it."""
+        return int(self.get(f"{run_id}/executions")["items"][-1]["worker"].rpartition(":")[2])
 
     def result(self, run_id: str, seconds: float = 240.0) -> dict[str, Any]:
         """The run, once it is over."""

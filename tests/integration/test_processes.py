@@ -22,6 +22,7 @@ from backproof.domain.documents import Condition, Op
 from backproof.settings import load_settings
 from servers import wanted as servers_wanted
 
+SMALL = {"name": "small", "strategy_type": "buy_and_hold", "symbols": ["AAPL"], "data_source": "demo"}
 DURABLE = ("status_change", "log", "notice", "checkpoint")
 pytestmark = pytest.mark.timeout(600)
 
@@ -128,6 +129,30 @@ def test_a_second_sigterm_does_not_wait(
     done = web.result(run_id)
     assert (done["status"], done["attempt"], web.reasons(run_id)) == ("completed", 2, ["worker_stopped"])
     assert web.hashes(run_id) == undisturbed
+
+
+def test_a_process_that_computes_is_given_no_hint_after_the_broker_was_away(
+    running: Servers, web: Client, config: Path, undisturbed: dict[str, str]
+) -> None:
+    """The hint would wait there for as long as that takes, and the other process for a hint."""
+    patience = {"WORKER_LEASE_SECONDS": "600"}
+    scheduler = running.scheduler(**patience)
+    worker = running.worker("--concurrency", "2", **patience)
+    long = in_the_middle(web, config)
+    computing = psutil.Process(web.computes(long))
+    computing.suspend()  # it computes for as long as the test likes
+    try:
+        running.valkey.end()
+        until(lambda: "Trying again in" in worker.log.read_text(), 30.0, "the worker's notice")
+        running.start_valkey()
+        for _ in range(3):
+            assert web.result(web.submit(SMALL), 60.0)["status"] == "completed"
+        assert web.get(f"{long}/status")["status"] == "running"
+    finally:
+        computing.resume()
+    web.result(long)
+    assert web.hashes(long) == undisturbed
+    scheduler.end()
 
 
 # ---- a web process that is stopped ------------------------------------------------------------------------------
@@ -278,8 +303,7 @@ def test_a_pool_process_that_hangs_makes_its_worker_unhealthy(probed: tuple[Serv
 
 def test_a_worker_without_its_broker_waits_and_does_not_hang(probed: tuple[Servers, dict[str, Process]]) -> None:
     running, processes = probed
-    broker = running.processes[0]
-    broker.end()
+    running.valkey.end()
     until(lambda: "Trying again in" in processes["worker"].log.read_text(), 30.0, "the worker's notice")
     stays_healthy(running, "worker")
     running.start_valkey()

@@ -79,6 +79,7 @@ def run_worker(settings: "Settings", queues: str, concurrency: int | None = None
     if computes:
         os.environ["WORKER_CONCURRENCY"] = str(concurrency)
     from backproof.tasks import app as tasks
+    from backproof.tasks.pool import TaskPool
 
     tasks.wait_for_servers()
     if BACKTEST_EXECUTION in wanted:
@@ -86,7 +87,7 @@ def run_worker(settings: "Settings", queues: str, concurrency: int | None = None
         concurrency = settings.with_reserve(concurrency)
     worker = tasks.app.Worker(
         hostname=f"{name or f'worker-{os.getpid()}'}@{socket.gethostname()}",
-        pool_cls="prefork" if computes else "threads",
+        pool_cls=TaskPool if computes else "threads",
         concurrency=concurrency,
         queues=",".join(wanted),
         loglevel=settings.log_level.upper(),
