@@ -1,7 +1,7 @@
 """A pool of processes that still knows which of them compute when the broker has been away.
 
-Celery 5.6 forgets it with every lost connection. A hint could then go to a process that computes, and others would stand
-idle until that one has nothing left to do, which behind a long queue may take hours.
+Celery 5.6 forgets it with every lost connection. A hint could then go to a process that computes, and others would
+stand idle until that one has nothing left to do, which behind a long queue may take hours.
 """
 
 from celery.concurrency import asynpool, prefork
