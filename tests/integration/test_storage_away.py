@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stacks import until
@@ -38,6 +39,27 @@ def test_a_missing_bucket_ends_the_process_with_one_line(
         assert only_error(here.log(command[0])) == (
             f"error: STORAGE_URL={place} cannot be used: the bucket does not exist"
         )
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "said"),
+    [
+        (f"s3://{BUCKET}/doctor", 0, "answers, can be written and read"),
+        ("s3://no-such-bucket/x", 1, "s3://no-such-bucket/x cannot be used: the bucket does not exist"),
+        ("file:///no/such/place", 1, "file:///no/such/place: there is no such directory (is it mounted?)"),
+    ],
+)
+def test_the_doctor_looks_whether_files_can_be_kept(
+    cli: Any, tmp_path: Path, endpoint: str, monkeypatch: pytest.MonkeyPatch, place: str, code: int, said: str
+) -> None:
+    given = s3.environment(endpoint)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    s3.Bucket(f"s3://{BUCKET}").make()
+    found = cli("doctor", data_dir=tmp_path, more={**given, "STORAGE_URL": place})
+    assert f" STORAGE_URL      {said}\n" in found.stdout
+    assert found.returncode == code
+    assert SECRET_KEY not in found.stdout + found.stderr
 
 
 def test_a_store_that_is_away_at_the_start_is_waited_for(

@@ -37,6 +37,11 @@ PACKAGES = (
     "duckdb",
 )
 LITTLE_SPACE = 500_000_000
+_UNSET = {
+    "REDIS_URL": "not set: the bundled Valkey",
+    "MONGODB_URL": "not set: SQLite",
+    "STORAGE_URL": "not set: files in the data directory",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +141,12 @@ def _paths(settings: "Settings") -> list[Check]:
 
 
 def _servers(settings: "Settings") -> list[Check]:
-    """What the settings name instead of the bundled Valkey and the SQLite file, asked by this very process."""
-    unset = Check("REDIS_URL", None, "not set: the bundled Valkey"), Check("MONGODB_URL", None, "not set: SQLite")
-    redis = [unset[0]] if settings.redis_url is None else _redis(settings)
-    return [*redis, unset[1] if settings.mongodb_url is None else _mongodb(settings)]
+    """What the settings name instead of what a machine has for itself, asked by this very process."""
+    return [
+        *(_redis(settings) if settings.redis_url is not None else [Check("REDIS_URL", None, _UNSET["REDIS_URL"])]),
+        _mongodb(settings) if settings.mongodb_url is not None else Check("MONGODB_URL", None, _UNSET["MONGODB_URL"]),
+        _storage(settings) if settings.storage_url is not None else Check("STORAGE_URL", None, _UNSET["STORAGE_URL"]),
+    ]
 
 
 def _redis(settings: "Settings") -> list[Check]:
@@ -166,6 +173,16 @@ def _mongodb(settings: "Settings") -> Check:
     except BackproofError as error:
         return Check("MONGODB_URL", False, error.message)
     return Check("MONGODB_URL", True, "answers, can be written, and has a schema that is known here")
+
+
+def _storage(settings: "Settings") -> Check:
+    from backproof.services.lakes import open_lake
+
+    try:
+        open_lake(settings).check()
+    except BackproofError as error:
+        return Check("STORAGE_URL", False, error.message.removeprefix("STORAGE_URL="))
+    return Check("STORAGE_URL", True, "answers, can be written and read")
 
 
 def _writable(name: str, path: Path) -> Check:

@@ -198,7 +198,8 @@ async def test_nobody_waits_for_a_run_that_is_known_to_take_longer(
         await gate.reached()
         attempt, now = runner._current, time.monotonic()
         assert attempt is not None
-        attempt._stage_began = now - 100.0  # 100 of 300 bars in so many seconds: 200 seconds are left
+        for bar, at in ((0, now - 100.0), (100, now)):  # 100 of 300 bars in so many seconds: 200 seconds are left
+            attempt._pace.passed(bar, at)
         assert attempt.ends_after(now + 150.0)
         assert not attempt.ends_after(now + 250.0)
         gate.let_go()

@@ -30,6 +30,7 @@ from backproof.services.backtests.checkpoints import CheckpointService
 from backproof.services.backtests.limits import MemoryLimit
 from backproof.services.backtests.monitoring import MonitoringService, equity_data
 from backproof.services.backtests.orchestrator import BacktestOrchestrator
+from backproof.services.backtests.pace import Pace
 from backproof.services.backtests.strategy_code import Output, called, shortened
 from backproof.services.backtests.transitions import Outcome, log_line
 from backproof.services.datasets import DatasetService, LoadedBars
@@ -93,13 +94,14 @@ class Attempt:
         self.left_something = run.attempt > 1
         self._e = equipment
         self._max_seconds = max_seconds
-        self._started = self._stage_began = self._checkpointed_at = time.monotonic()
+        self._started = self._checkpointed_at = time.monotonic()
         self._deadline = self._started + max_seconds
         self._checkpoint_seconds = self._checkpoint_pause = checkpoint_seconds
         self._saving: asyncio.Task[None] | None = None
         self._stage = Stage.COLLECT_DATA
         self._share = 0.0  # of the stage that is done, where the simulation does not tell
         self._first_bar = 0  # at which this attempt began to simulate
+        self._pace = Pace()
         self._simulation: Simulation | None = None
         self._seen: Intermediate | None = None
         self._seen_at = self._kept_at = self._sent_at = self._started
@@ -191,6 +193,7 @@ class Attempt:
             await self._called(simulation.advance, min(first + chunk, simulation.total_bars))
             rate = (simulation.position - first) / max(time.perf_counter() - began, 1e-6)
             chunk = max(1, min(4 * chunk, int(rate * CHUNK_SECONDS)))
+            self._pace.passed(simulation.position, time.monotonic())
             self._look(simulation)
             await self._checkpoint_when_due(simulation)
 
@@ -363,10 +366,9 @@ class Attempt:
 
     def ends_after(self, instant: float) -> bool:
         """Whether it is known not to end before this instant of the monotonic clock; it is past, or as measured."""
-        now = time.monotonic()
-        at, left = self.progress(), None
-        if self._stage == Stage.SIMULATE and at.bars_done > self._first_bar:
-            left = at.eta_seconds
+        now, left = time.monotonic(), None
+        if self._stage == Stage.SIMULATE and self._simulation is not None:
+            left = self._pace.seconds_left(self._simulation.total_bars, now)
         return now >= instant or (left is not None and now + left > instant)
 
     def lose_slot(self) -> None:
@@ -394,17 +396,18 @@ class Attempt:
             bars_done=done,
             total_bars=total,
             fills=simulation.fills_so_far if simulation else 0,
-            eta_seconds=self._eta(done, total),
+            eta_seconds=self._eta(total),
         )
 
-    def _eta(self, done: int, total: int) -> float | None:
-        """As measured once bars are simulated, before that as expected."""
+    def _eta(self, total: int) -> float | None:
+        """As measured once bars are simulated, before that as expected for what is left to do."""
         now = time.monotonic()
-        if self._stage == Stage.SIMULATE and done > self._first_bar:
-            return round((now - self._stage_began) * (total - done) / (done - self._first_bar), 3)
+        if self._stage == Stage.SIMULATE and (left := self._pace.seconds_left(total, now)) is not None:
+            return round(left, 3)
         if self.run.estimated_seconds is None or self._stage == Stage.SAVE:
             return None
-        return round(max(0.0, self.run.estimated_seconds - (now - self._started)), 3)
+        share = 1 - self._first_bar / total if total else 1.0
+        return round(max(0.0, self.run.estimated_seconds * share - (now - self._started)), 3)
 
     def _look(self, simulation: "Simulation") -> None:
         """See where the run stands, between two chunks, when it is time."""
@@ -451,7 +454,7 @@ class Attempt:
     async def _enter(self, stage: Stage) -> None:
         self._check()
         now = time.monotonic()
-        self._stage, self._stage_began, self._share = stage, now, 0.0
+        self._stage, self._share = stage, 0.0
         if now - self._sent_at >= LIVE_SECONDS:  # a stage that is over at once is nothing to see
             await self._send_live(self.run.model_copy(update={"status": Status.RUNNING}))
 
