@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backproof.errors import InvalidInput
+from backproof.errors import FieldError, InvalidInput
 from backproof.local.directory import DataDirectory
+from backproof.marketdata.problems import POINTER
 
 if TYPE_CHECKING:
     from backproof.services.datasets import ImportReport
@@ -30,7 +31,10 @@ def import_file(
         raise InvalidInput.at("", "no_such_file", f"{path} is not a file")
     DataDirectory(settings.data_dir).create()
     os.umask(0o077)
-    report = asyncio.run(_import(settings, path, dataset, timeframe, calendar, local_times))
+    try:
+        report = asyncio.run(_import(settings, path, dataset, timeframe, calendar, local_times))
+    except InvalidInput as error:
+        raise InvalidInput([_named(one, path) for one in error.errors]) from None
     if as_json:
         print(json.dumps(asdict(report), ensure_ascii=False, indent=2, default=str))
         return
@@ -47,6 +51,13 @@ def import_file(
         print(f"note  {warning}")
     more = "" if timeframe == "1d" else f" and `timeframe: {timeframe}`"
     print(f"use it with `data_source: {dataset}`{more}")
+
+
+def _named(error: FieldError, path: Path) -> FieldError:
+    """What is wrong in the file says which file."""
+    if error.pointer != POINTER:
+        return error
+    return FieldError("", error.code, f"{path}: {error.message}")
 
 
 async def _import(

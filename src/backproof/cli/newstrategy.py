@@ -1,6 +1,7 @@
 """`backproof new-strategy NAME`: a package with one strategy and its test, ready to install and to change."""
 
 import re
+import sys
 from pathlib import Path
 from string import Template
 
@@ -233,4 +234,6 @@ def new_strategy(name: str, form: str, directory: Path | None) -> None:
     print(f"wrote {home}:")
     for path in files:
         print(f"  {path}")
-    print(f"next: cd {home}; python -m pytest; pip install --no-deps -e .; backproof run backtest.yaml")
+    here = Path(sys.executable)  # the environment that backproof runs in, whatever the shell finds first
+    print(f"next: cd {home}; {here} -m pip install --no-deps -e .; {here.with_name('backproof')} run backtest.yaml")
+    print("its tests need pytest: python -m pytest")

@@ -137,7 +137,8 @@ def _compared(api: Api, backtest: Plain, rerun_of: str) -> str:
 def _subject(config: Plain, curve: Plain | None) -> str:
     symbols = list(config.get("symbols") or [])
     shown = ", ".join(symbols[:6]) + (f" and {len(symbols) - 6} more" if len(symbols) > 6 else "")
-    parameters = ", ".join(f"{name} {value}" for name, value in (config.get("parameters") or {}).items())
+    given = (config.get("parameters") or {}).items()
+    parameters = ", ".join(f"{name} {value}" for name, value in given if value not in (None, {}, []))
     parts = [str(config.get("strategy_type", "")) + (f" ({parameters})" if parameters else ""), shown]
     if curve is not None and curve["dates"]:
         parts.append(f"{str(curve['dates'][0])[:10]} to {str(curve['dates'][-1])[:10]}")

@@ -1,15 +1,13 @@
 import { useTranslation } from 'react-i18next';
 import type { BacktestSummary } from '@/api';
 import { useFormat } from '@/lib/use-format';
+import { growth, legibleTicks } from './growth-axis';
 
 const WIDTH = 304;
 const HEIGHT = 74;
 const BASE = HEIGHT - 18;
 const GRID = 6;
 const ROWS = 8;
-const TICKS = [-0.9, -0.5, 0, 1, 3, 7, 15, 31, 63, 127];
-/** A log scale of the growth factor: halving and doubling lie equally far from zero. */
-const growth = (value: number) => Math.log2(Math.max(0.01, 1 + value));
 
 export function ReturnDots({ runs }: { runs: BacktestSummary[] }) {
   const { t } = useTranslation();
@@ -31,9 +29,7 @@ export function ReturnDots({ runs }: { runs: BacktestSummary[] }) {
   });
   // More dots than fit above each other come closer together.
   const step = GRID * Math.min(1, ROWS / Math.max(1, ...stacks.values()));
-  const ticks = TICKS.filter((tick) => x(tick) > 12 && x(tick) < WIDTH - 12).filter(
-    (tick, index, all) => tick <= 0 || all.length < 7 || index % 2 === 1,
-  );
+  const ticks = legibleTicks(x, WIDTH);
   return (
     <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} width="100%" role="img" aria-label={t('dashboard.month_return')}>
       {ticks.map((tick) => (
