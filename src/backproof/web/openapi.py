@@ -27,8 +27,8 @@ UTC, never NaN or Infinity: an undefined number is null. Lists are pages `{items
 **Errors** are RFC 9457 `application/problem+json`. `code` is stable; `errors` names every wrong field by JSON pointer;
 `request_id` is in the answer's `X-Request-ID` and in the server's log. 429 and 503 carry `Retry-After`.
 
-**Access.** A local service has one owner and no login. It answers only to Host names of its own machine and refuses
-requests that carry another site's Origin (403).
+**Access.** A service has one owner and no login. It answers only to Host names of its own machine and of
+`WEB_ALLOWED_HOSTS`, and refuses requests that carry another site's Origin (403).
 
 **Live updates.** `GET /ws/backtest/{backtest_id}?after=SEQ` is a WebSocket. Every frame is
 `{"type", "seq", "timestamp", "data"}`:
