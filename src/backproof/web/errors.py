@@ -60,7 +60,9 @@ DISK_FULL = Kind(507, "Disk full", "There is no space left for a result or bar f
 # problems of HTTP itself, by code
 EDGE_KINDS: dict[str, Kind] = {
     "malformed_json": Kind(400, "Malformed JSON", "The body is no JSON document as RFC 8259 has it."),
-    "host_not_allowed": Kind(403, "Host not allowed", "The service answers only under this machine's own names."),
+    "host_not_allowed": Kind(
+        403, "Host not allowed", "The service answers only under names of its own machine and of WEB_ALLOWED_HOSTS."
+    ),
     "origin_not_allowed": Kind(403, "Origin not allowed", "Another web site's page may not use this service."),
     "no_such_route": Kind(404, "No such route", "Nothing is served under this path."),
     "method_not_allowed": Kind(405, "Method not allowed", "The path exists, but not with this method (see Allow)."),
