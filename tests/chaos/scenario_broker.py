@@ -60,7 +60,7 @@ def _broken(lab: Lab, count: int, breaks: Callable[[int], None], *, workers_die:
     broken: list[float] = []
     after: list[str] = []
     with (
-        lab.traffic("valkey", kinds=("slow",), in_flight=5, watched=0.8) as traffic,
+        lab.traffic("valkey", kinds=("slow",), in_flight=5, watched=1.0) as traffic,
         lab.client("after-valkey") as client,
     ):
         for i in lab.rounds(count):

@@ -13,7 +13,7 @@ def durable_order(lab: Lab, count: int) -> Measured:
     measured = Measured()
     with lab.client("durable") as client:
         for _ in lab.rounds(count):
-            lab.wait_final(client.submit(lab.rng.choice(("short", "long"))))
+            lab.wait_final(client.submit(lab.rng.choice(("short", "slow"))))
         measured.unsettled = lab.settled()
     for path in sorted((lab.world.control / "trace").glob("*")):
         lines = [line.split(" ") for line in path.read_text().splitlines()]
@@ -29,7 +29,7 @@ def damaged_checkpoint(lab: Lab, count: int) -> Measured:
     measured = Measured()
     with lab.client("damaged") as client:
         for i in lab.rounds(count):
-            run_id = client.submit("long")
+            run_id = client.submit("slow")
             if (hit := lab.world.hit("checkpoint-recorded", 20.0, "stop", run=run_id)) is None:
                 continue
             run = lab.world.store.run(run_id)

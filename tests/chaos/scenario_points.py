@@ -18,7 +18,7 @@ def at_points(names: Collection[str]) -> Scenario:
     def scenario(lab: Lab, count: int) -> Measured:
         present = [point for point in names if point in lab.world.points()]
         measured, hits, unreached = Measured(), Counter[str](), Counter[str]()
-        with lab.traffic("points", kinds=("long", "long", "middle"), in_flight=5, watched=0.4) as traffic:
+        with lab.traffic("points", kinds=("long", "slow", "middle"), in_flight=5, watched=0.4) as traffic:
             for _ in lab.rounds(count):
                 point = min(present, key=lambda name: (hits[name] + unreached[name], lab.rng.random()))
                 reached = _die_at(lab, traffic, point)

@@ -25,7 +25,7 @@ class Traffic:
         rng: random.Random,
         *,
         label: str,
-        kinds: tuple[str, ...] = ("long",),
+        kinds: tuple[str, ...] = ("long", "slow"),
         in_flight: int = 4,
         watched: float = 0.5,
         patience: float = 45.0,
