@@ -52,7 +52,6 @@ class Client:
         self._label = label
         self._submitted = 0
         self._lock = threading.Lock()
-        self._fresh = True
 
     def close(self) -> None:
         self._http.close()
@@ -71,11 +70,7 @@ class Client:
         body = {**config(kind, f"{self._label} {self._submitted}"), **changes}
         deadline = time.monotonic() + patience
         while True:
-            query = f"priority={priority}" + (f"&{FRESH}" if self._fresh else "")
-            answer = self._post(f"{_API}?{query}", key, kind, body)
-            if answer is not None and answer.status_code == 422 and self._fresh and "use_cache" in answer.text:
-                self._fresh = False  # a version that computes every run anew
-                continue
+            answer = self._post(f"{_API}?{FRESH}&priority={priority}", key, kind, body)
             if answer is not None and answer.status_code == 200:
                 return str(answer.json()["backtest_id"])
             again = answer is None or answer.status_code in (429, 503)
@@ -86,7 +81,7 @@ class Client:
 
     def post_once(self, key: str, kind: str) -> httpx.Response | None:
         """One attempt to submit under this Idempotency-Key."""
-        return self._post(f"{_API}?{FRESH}" if self._fresh else _API, key, kind, config(kind, f"{self._label} {key}"))
+        return self._post(f"{_API}?{FRESH}", key, kind, config(kind, f"{self._label} {key}"))
 
     def cancel(self, run_id: str) -> tuple[int, str]:
         """(status code, the run's status in the answer); (0, "") without one."""

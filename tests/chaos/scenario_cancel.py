@@ -57,9 +57,6 @@ def resumed(lab: Lab, count: int) -> Measured:
             if (run_id := _cancelled_in_the_middle(lab, client)) is None:
                 continue
             answered = client.resume(run_id)
-            if answered in (404, 405):
-                measured.figures = {"absent": "this version resumes nothing"}
-                break
             measured.n += 1
             if answered != 200:
                 measured.problems.append(f"resuming the cancelled {run_id} was answered with {answered}")

@@ -52,15 +52,16 @@ def import_prices(world: "World") -> None:
     world.command("import", str(path), "--dataset", "chaos")
 
 
-def write_prices(path: Path) -> None:
+def write_prices(path: Path, bars: int = BARS) -> None:
+    """Of SYMBOLS, as a Parquet file; the same every time."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     rng = np.random.default_rng(7)
     days = np.arange(np.datetime64("2000-01-03"), np.datetime64("2020-01-01"), dtype="datetime64[D]")
-    days = days[np.is_busday(days)][:BARS]
-    close = 50 * np.exp(np.cumsum(rng.normal(0.0002, 0.015, (len(SYMBOLS), BARS)), axis=1))
+    days = days[np.is_busday(days)][:bars]
+    close = 50 * np.exp(np.cumsum(rng.normal(0.0002, 0.015, (len(SYMBOLS), bars)), axis=1))
     open_ = close * np.exp(rng.normal(0, 0.003, close.shape))
     table = pa.table(
         {

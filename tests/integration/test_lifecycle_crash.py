@@ -12,25 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import psutil
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from stacks import environment, files_of, import_prices, serving
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-SYMBOLS = [f"S{i:03d}" for i in range(150)]
+from chaos import workloads
+
 BARS = 3000
-CONFIG: dict[str, Any] = {
-    "name": "many symbols, rebalanced daily",
-    "strategy_type": "equal_weight",
-    "parameters": {"rebalance": "daily", "start": "first_bar"},
-    "symbols": SYMBOLS,
-    "data_source": "many",
-    "costs": {"commission_rate": 0.0005, "slippage_bps": 2.0},
-}
+CONFIG: dict[str, Any] = {**workloads.LONG, "name": "many symbols, rebalanced daily", "data_source": "many"}
 FINAL = ("completed", "failed", "cancelled")
 
 
@@ -110,23 +101,7 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> None:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     directory = tmp_path_factory.mktemp("crash")
-    rng = np.random.default_rng(7)
-    days = np.arange(np.datetime64("2000-01-03"), np.datetime64("2020-01-01"), dtype="datetime64[D]")
-    days = days[np.is_busday(days)][:BARS]
-    close = 50 * np.exp(np.cumsum(rng.normal(0.0002, 0.015, (len(SYMBOLS), BARS)), axis=1))
-    open_ = close * np.exp(rng.normal(0, 0.003, close.shape))
-    table = pa.table(
-        {
-            "symbol": np.repeat(SYMBOLS, BARS),
-            "date": np.tile(days, len(SYMBOLS)),
-            "open": open_.ravel(),
-            "high": (np.maximum(open_, close) * 1.005).ravel(),
-            "low": (np.minimum(open_, close) * 0.995).ravel(),
-            "close": close.ravel(),
-            "volume": np.full(close.size, 1e6),
-        }
-    )
-    pq.write_table(table, directory / "many.parquet")
+    workloads.write_prices(directory / "many.parquet", BARS)
     data = directory / "data"
     import_prices(directory / "many.parquet", "many", data)
     stack = Stack(data)

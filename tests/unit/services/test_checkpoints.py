@@ -308,18 +308,24 @@ async def test_a_run_that_is_stopped_again_and_again_still_gets_the_same_bytes(r
     assert runs.files(run.id) == {f"{done.fence}/result.parquet"}
 
 
+async def robbed(runs: Runs, runner: BacktestRunner, run_id: str) -> tuple[Attempt, Backtest]:
+    """The attempt, which has written a checkpoint and lost its claim, and the run as another worker has it now."""
+    held = await until(runs.services, run_id, lambda r: r.checkpoint is not None)
+    attempt = runner._current
+    assert attempt is not None
+    await becomes(lambda: settled(runner))
+    await runs.services.orchestrator.give_back(held, "heartbeat_lost")
+    fresh = await runs.services.orchestrator.claim_next(worker())
+    assert fresh is not None
+    return attempt, fresh
+
+
 @pytest.mark.usefixtures("eager")
 async def test_nothing_of_an_attempt_that_lost_its_claim_is_recorded(runs: Runs) -> None:
     run_id = await runs.submit(mine())
 
     async def lose(runner: BacktestRunner, _: Gate) -> None:
-        held = await until(runs.services, run_id, lambda r: r.checkpoint is not None)
-        attempt = runner._current
-        assert attempt is not None
-        await becomes(lambda: settled(runner))
-        await runs.services.orchestrator.give_back(held, "heartbeat_lost")
-        fresh = await runs.services.orchestrator.claim_next(worker())
-        assert fresh is not None
+        attempt, fresh = await robbed(runs, runner, run_id)
         simulation: Any = attempt._simulation
         await attempt._write_checkpoint(simulation.checkpoint(), simulation.position, time.monotonic(), "simulate")
         assert (await runs.get(run_id)).checkpoint == fresh.checkpoint
@@ -337,13 +343,7 @@ async def test_what_an_attempt_wrote_after_it_had_lost_its_claim_is_deleted(runs
     run_id = await runs.submit(mine())
 
     async def end_elsewhere(runner: BacktestRunner, _: Gate) -> None:
-        held = await until(runs.services, run_id, lambda r: r.checkpoint is not None)
-        attempt = runner._current
-        assert attempt is not None
-        await becomes(lambda: settled(runner))
-        await runs.services.orchestrator.give_back(held, "heartbeat_lost")
-        fresh = await runs.services.orchestrator.claim_next(worker())
-        assert fresh is not None
+        attempt, fresh = await robbed(runs, runner, run_id)
         error = RunError(code="strategy_error", message="it raised", stage=Stage.SIMULATE)
         await runs.services.orchestrator.finish(fresh, Outcome(error=error), [])
         simulation: Any = attempt._simulation
