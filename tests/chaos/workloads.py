@@ -65,7 +65,7 @@ def write_prices(path: Path, bars: int = BARS) -> None:
     open_ = close * np.exp(rng.normal(0, 0.003, close.shape))
     table = pa.table(
         {
-            "symbol": np.repeat(SYMBOLS, BARS),
+            "symbol": np.repeat(SYMBOLS, bars),
             "date": np.tile(days, len(SYMBOLS)),
             "open": open_.ravel(),
             "high": (np.maximum(open_, close) * 1.005).ravel(),
