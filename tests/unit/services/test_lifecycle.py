@@ -215,6 +215,29 @@ async def test_a_silent_worker_of_another_host_loses_its_run_after_the_lease_on_
     assert (await services.orchestrator.get(run.id, OWNER)).status == Status.QUEUED
 
 
+async def test_a_reaper_that_stood_still_takes_no_run_for_what_it_asked_before(
+    services: ServiceFactory, demo_config: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await services.orchestrator.submit(demo_config, OWNER)
+    assert await services.orchestrator.claim_next(worker(host="elsewhere")) is not None
+    now = 0.0
+    reaper = Reaper(services.repository, services.orchestrator, Slots(services.repository), 10.0, clock=lambda: now)
+    assert await reaper.look() == 0
+    claimed = reaper._claimed
+
+    async def stand_still() -> list[Backtest]:
+        nonlocal now
+        answer = await claimed()
+        now = 60.0
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reaper, "_claimed", stand_still)
+        now = 0.5
+        assert await reaper.look() == 0, "the worker may have beaten its heart meanwhile"
+    assert await reaper.look() == 1, "it has not"
+
+
 async def test_three_dead_workers_end_a_run_as_a_crash_loop(
     services: ServiceFactory, demo_config: dict[str, object]
 ) -> None:

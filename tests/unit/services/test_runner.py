@@ -258,8 +258,8 @@ async def test_lines_that_are_being_written_when_the_run_ends_are_not_lost(
             await asyncio.wait_for(ended.wait(), 0.5)
         return await log(self, run, lines)
 
-    async def last(self: BacktestOrchestrator, *given: Any) -> Backtest | None:
-        finished = await finish(self, *given)
+    async def last(self: BacktestOrchestrator, *given: Any, **told: Any) -> Backtest | None:
+        finished = await finish(self, *given, **told)
         ended.set()
         return finished
 

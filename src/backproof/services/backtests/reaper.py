@@ -45,13 +45,14 @@ class Reaper:
 
     async def look(self) -> int:
         """One round over all claimed runs, then over all slots; how many runs were given back."""
+        asked = self._clock()  # this process may stand still before it sees the answer, which is old by then
         claimed = await self._claimed()
         slots = await self._slots.taken()
         beats = {run.id: (run.heartbeat, run.fence) for run in claimed}
         self._see({**beats, **{slot.id: (slot.beat, slot.holder) for slot in slots}})
-        given = await self._give_back({run.id: (run, self._dead(run.id, run.worker)) for run in claimed})
+        given = await self._give_back({run.id: (run, self._dead(run.id, run.worker, asked)) for run in claimed})
         for slot in slots:
-            if (reason := self._dead(slot.id, slot.worker)) is not None:
+            if (reason := self._dead(slot.id, slot.worker, asked)) is not None:
                 log.warning("slot_freed", slot=slot.id, holder=slot.holder, reason=reason)
                 await self._slots.give_up(slot)
         return given
@@ -83,10 +84,10 @@ class Reaper:
             for name, beat in beats.items()
         }
 
-    def _dead(self, name: str, worker: Worker | None) -> str | None:
+    def _dead(self, name: str, worker: Worker | None, asked: float) -> str | None:
         if (reason := _gone(worker)) is not None:
             return reason
-        return "heartbeat_lost" if self._clock() - self._seen[name].since >= self._lease_seconds else None
+        return "heartbeat_lost" if asked - self._seen[name].since >= self._lease_seconds else None
 
 
 def _gone(worker: Worker | None) -> str | None:

@@ -110,7 +110,7 @@ class BacktestRunner:
             with watchdog, routed():
                 with self._e.memory.held():
                     outcome = replace(await self._outcome(attempt), seconds=attempt.seconds)
-                if (finished := await self._finish(attempt, outcome)) is None:
+                if (finished := await self._finish(attempt, outcome, watchdog)) is None:
                     raise LostClaim(f"another worker owns {run.id} now")
             log.info("backtest_finished", status=str(finished.status), seconds=finished.duration_seconds)
             if attempt.left_something:
@@ -177,14 +177,17 @@ class BacktestRunner:
                 return outcome
         return work.result()
 
-    async def _finish(self, attempt: Attempt, outcome: Outcome) -> Backtest | None:
-        """Save the outcome; while the store is away, keep trying until the claim itself runs out."""
+    async def _finish(self, attempt: Attempt, outcome: Outcome, watchdog: Watchdog) -> Backtest | None:
+        """Save the outcome; while the store is away, keep trying until the claim itself runs out.
+
+        A run that has ended is not claimed any more: what is left to tell and to tidy is not cut short.
+        """
         lines = None
         while True:
             try:
                 if lines is None:
                     lines = await attempt.last_words()
-                return await self._e.orchestrator.finish(attempt.run, outcome, lines)
+                return await self._e.orchestrator.finish(attempt.run, outcome, lines, written=watchdog.stop)
             except StoreUnavailable as error:
                 log.warning("finish_waits_for_the_store", reason=str(error))
                 await asyncio.sleep(REPORT_SECONDS)

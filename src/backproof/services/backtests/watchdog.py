@@ -26,8 +26,14 @@ class Watchdog:
 
     def renewed(self) -> None:
         self._last = time.monotonic()
-        if self._alarm:
+        if self._alarm and not self._stopped.is_set():
             signal.setitimer(signal.ITIMER_REAL, self._limit * ALARM_FACTOR)
+
+    def stop(self) -> None:
+        """There is no claim any more that could be lost."""
+        self._stopped.set()
+        if self._alarm:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
 
     def __enter__(self) -> "Watchdog":
         self.renewed()
@@ -37,9 +43,7 @@ class Watchdog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopped.set()
-        if self._alarm:
-            signal.setitimer(signal.ITIMER_REAL, 0.0)
+        self.stop()
 
     def _watch(self) -> None:
         while not self._stopped.wait(self._limit / 10):
