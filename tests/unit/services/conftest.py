@@ -5,10 +5,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from checkpoint_support import AddsSlowly, Hoards, Runs
+from lifecycle_support import import_prices
 
 from backproof.bootstrap import ServiceFactory
+from backproof.engine.strategies import plugins
 from backproof.local import valkey
 from backproof.messaging.queue import BACKTEST_EXECUTION
+from backproof.services.backtests import attempt as attempt_module
+from backproof.services.backtests import runner as runner_module
 from backproof.settings import Settings
 
 
@@ -47,6 +52,27 @@ async def services(settings: Settings) -> AsyncIterator[ServiceFactory]:
     await factory._redis.delete(BACKTEST_EXECUTION)  # hints of other tests
     yield factory
     await factory.close()
+
+
+@pytest.fixture
+async def runs(services: ServiceFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
+    """On prices of 250 bars, with strategies of the tests and a worker that hears soon of what it was asked."""
+    source = plugins.Source("tests = here", "tests", "1")
+    found = tuple(plugins.Plugin(strategy, source) for strategy in (AddsSlowly, Hoards))
+    monkeypatch.setattr(plugins, "_loaded", plugins.Registry(plugins=found))
+    monkeypatch.setattr(runner_module, "REPORT_SECONDS", 0.01)
+    await import_prices(services, tmp_path, bars=250)
+    return Runs(services, monkeypatch)
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few bars per chunk, and a checkpoint whenever the one before is written."""
+    for name, value in (("FIRST_CHUNK_WORK", 1), ("FIRST_BARS_BY_HAND", 1), ("CHUNK_SECONDS", 0.0)):
+        monkeypatch.setattr(attempt_module, name, value)
+    monkeypatch.setenv("CHECKPOINT_SECONDS", "0")
+    for name, value in (("CHECKPOINT_SHARE", float("inf")), ("KEEP_SECONDS", 0.0)):
+        monkeypatch.setattr(attempt_module, name, value)
 
 
 @pytest.fixture

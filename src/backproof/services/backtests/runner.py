@@ -7,7 +7,7 @@ and progress go out while bars are simulated. A watchdog thread ends the process
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import structlog
@@ -193,18 +193,23 @@ class BacktestRunner:
                 await asyncio.sleep(REPORT_SECONDS)
 
     async def _tidy(self, run: Backtest) -> None:
-        """Delete what earlier attempts have left and nobody needs any more; the scheduler finds what is missed."""
-        try:
+        """Delete what earlier attempts have left and nobody needs any more."""
+        with _left_to_the_scheduler():
             await self._e.checkpoints.tidy(run)
             if run.status == Status.COMPLETED:
                 await self._e.checkpoints.forget_intermediate(run)
-        except (StorageFailed, StoreUnavailable) as error:
-            log.warning("not_tidied", reason=str(error))
 
     async def _tidy_lost(self, attempt: Attempt) -> None:
         """A checkpoint or a result that came after the claim was gone is of use to nobody."""
-        try:
+        with _left_to_the_scheduler():
             await attempt.settle()
             await self._e.checkpoints.tidy_lost(attempt.run)
-        except (StorageFailed, StoreUnavailable) as error:
-            log.warning("not_tidied", reason=str(error))
+
+
+@contextlib.contextmanager
+def _left_to_the_scheduler() -> Iterator[None]:
+    """What cannot be deleted now, its housekeeping finds later."""
+    try:
+        yield
+    except (StorageFailed, StoreUnavailable) as error:
+        log.warning("not_tidied", reason=str(error))
