@@ -93,11 +93,12 @@ def detach(settings: "Settings", port: int | None, path: Path, as_json: bool, wi
 
 def _checked(file: ConfigFile) -> Plain:
     """What the file says as JSON, refused at once where no server is needed to see that it is wrong."""
-    from backproof.domain.config import parse_config
-    from backproof.engine.strategies import check_config
+    from backproof.engine.strategies import inspected
 
     try:
-        check_config(parse_config(file.config))
+        _, errors = inspected(file.config)
+        if errors:
+            raise InvalidInput(errors)
         return {name: json_plain(value, f"/{name}") for name, value in file.config.items()}
     except InvalidInput as error:
         raise BadConfig(file.problems(error)) from None

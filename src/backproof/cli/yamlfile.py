@@ -38,14 +38,7 @@ class ConfigFile:
 
     def problems(self, error: InvalidInput) -> list[str]:
         """One line per wrong field: `file.yaml:7: costs.commission_rate: should be less than 1`."""
-        pointers = [e.pointer for e in error.errors]
-        # a list whose only item is wrong is also called too short: the item says it all
-        echo = [e.code == "too_short" and any(p.startswith(e.pointer + "/") for p in pointers) for e in error.errors]
-        return [
-            f"{self.where(e.pointer)}: {dotted(e.pointer)}{e.message}"
-            for e, echoes in zip(error.errors, echo, strict=True)
-            if not echoes
-        ]
+        return [f"{self.where(e.pointer)}: {dotted(e.pointer)}{e.message}" for e in error.errors]
 
 
 def dotted(pointer: str) -> str:

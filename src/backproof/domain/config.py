@@ -4,6 +4,7 @@ import datetime as dt
 import math
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -210,7 +211,33 @@ def parse_config(given: "Mapping[str, object] | BacktestConfig") -> BacktestConf
     try:
         return BacktestConfig.model_validate(given)
     except ValidationError as error:
-        raise InvalidInput(field_errors(error)) from None
+        raise InvalidInput(field_errors(error, model=BacktestConfig)) from None
+
+
+def parse_what_is_right(given: Mapping[str, object]) -> tuple[BacktestConfig | None, list[FieldError]]:
+    """The configuration without its wrong values, so that what else is wrong can be found, and the errors of those.
+
+    None where nothing can be made of the rest.
+    """
+    try:
+        return BacktestConfig.model_validate(given), []
+    except ValidationError as error:
+        errors = field_errors(error, model=BacktestConfig)
+        rest: Mapping[Any, object] = {"name": "-", **given} if isinstance(given, Mapping) else {}
+        for wrong in error.errors(include_url=False, include_context=False, include_input=False):
+            rest = _without(rest, wrong["loc"])
+    try:
+        return BacktestConfig.model_validate({"name": "-", **rest}), errors
+    except ValidationError:
+        return None, errors
+
+
+def _without(values: Mapping[Any, object], location: tuple[int | str, ...]) -> Mapping[Any, object]:
+    """A list is left out whole: its other items would have other numbers."""
+    first, *below = location or ("",)
+    left = {name: value for name, value in values.items() if name != first}
+    inner = values.get(first)
+    return {**left, first: _without(inner, tuple(below))} if below and isinstance(inner, Mapping) else left
 
 
 def pointer_of(location: tuple[int | str, ...]) -> str:
@@ -243,12 +270,33 @@ def field_message(kind: str, message: str, location: tuple[int | str, ...]) -> s
     return message[:1].lower() + message[1:]
 
 
-def field_errors(error: ValidationError, prefix: tuple[int | str, ...] = ()) -> list[FieldError]:
-    """A pydantic error as field errors with JSON pointers under `prefix`."""
+def field_errors(
+    error: ValidationError, prefix: tuple[int | str, ...] = (), model: type[BaseModel] | None = None
+) -> list[FieldError]:
+    """A pydantic error as field errors with JSON pointers under `prefix`.
+
+    model: what was validated, whose option of a similar name an unknown one may have meant
+    """
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return [
-        FieldError(pointer_of((*prefix, *e["loc"])), e["type"], field_message(e["type"], e["msg"], e["loc"]))
+        FieldError(
+            pointer_of((*prefix, *e["loc"])),
+            e["type"],
+            field_message(e["type"], e["msg"], e["loc"])
+            + (_similar(model, e["loc"]) if model is not None and e["type"] == "extra_forbidden" else ""),
+        )
         for e in found
         # a list whose items are all wrong is not also too short
         if e["type"] != "too_short" or not any(o["loc"][:-1] == e["loc"] for o in found)
     ]
+
+
+def _similar(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    for part in location[:-1]:
+        section = model.model_fields[str(part)].annotation
+        if not (isinstance(section, type) and issubclass(section, BaseModel)):
+            return ""
+        model = section
+    word, names = str(location[-1]).lower(), model.model_fields
+    near = get_close_matches(word, names, n=1, cutoff=0.85) or get_close_matches(word, names)
+    return f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(names)}"

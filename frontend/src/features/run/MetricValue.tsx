@@ -2,7 +2,7 @@ import { useTranslation } from 'react-i18next';
 import { Missing } from '@/components/Value';
 import { useNames } from '@/lib/names';
 import { useFormat } from '@/lib/use-format';
-import { metricText, metricTone, type Values } from './metrics';
+import { isPartOfADay, metricText, metricTone, type Values } from './metrics';
 import type { MetricWords } from './use-metrics';
 
 interface MetricValueProps {
@@ -26,7 +26,7 @@ export function MetricValue({ words, name, values, reasons }: MetricValueProps) 
   const unit = words.unit(name);
   const text = metricText(f, name, unit, value);
   const said =
-    unit === 'days'
+    unit === 'days' && !isPartOfADay(value)
       ? t('result.days', { count: value, n: text })
       : unit === 'bars'
         ? t('result.bars', { count: value, n: text })

@@ -24,6 +24,9 @@ describe('a metric as text', () => {
     ['trades', 'count', 21, '21'],
     ['holding_days_mean', 'days', 4.53, '4.5'],
     ['holding_days_mean', 'days', 96.04, '96'],
+    ['holding_days_mean', 'days', 0.5, '12 h'],
+    ['holding_days_median', 'days', 1 / 72, '20 min'],
+    ['max_drawdown_duration_days', 'days', 0, '0'],
   ] as const)('%s %s %s', (name, unit, value, text) => {
     expect(metricText(en, name, unit, value)).toBe(text);
   });

@@ -23,6 +23,9 @@ const SIGNED = new Set([
 
 export const isSigned = (name: string): boolean => SIGNED.has(name);
 
+/** Told in hours or minutes, with their own words. */
+export const isPartOfADay = (days: number): boolean => days > 0 && days < 1;
+
 export function metricText(f: Formatter, name: string, unit: Unit, value: number | null | undefined): string {
   if (value === null || value === undefined) return EM_DASH;
   if (name === 'psr') return likely(f, value);
@@ -33,8 +36,10 @@ export function metricText(f: Formatter, name: string, unit: Unit, value: number
       return f.money(value, { signed: isSigned(name) });
     case 'count':
       return f.integer(value);
-    case 'bars':
     case 'days':
+      if (isPartOfADay(value)) return f.duration(value * 86_400);
+      return f.number(value, Number.isInteger(value) || value >= 10 ? 0 : 1);
+    case 'bars':
       return f.number(value, Number.isInteger(value) || value >= 10 ? 0 : 1);
     case 'ratio':
       return f.number(value);

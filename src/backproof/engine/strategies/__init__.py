@@ -3,14 +3,14 @@
 Light: no numba, no TA-Lib, no bars. Plug-ins are looked for when a name is asked for that no built-in has.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache
 
 from pydantic import BaseModel, ValidationError
 
-from backproof.domain.config import BacktestConfig, field_errors, parse_config
+from backproof.domain.config import BacktestConfig, field_errors, parse_config, parse_what_is_right
 from backproof.engine.strategies import plugins
 from backproof.engine.strategies.averaging import DollarCostAveraging
 from backproof.engine.strategies.base import EventStrategy, Parameters, SignalStrategy, Strategy, WeightStrategy
@@ -148,6 +148,27 @@ def check_config(config: BacktestConfig, strategy: type[Strategy] | None = None)
     if errors or params is None:
         raise InvalidInput(errors)
     return params
+
+
+def inspected(given: Mapping[str, object]) -> tuple[BacktestConfig | None, list[FieldError]]:
+    """The configuration with all its parameters, and everything that is wrong with what was given.
+
+    What is wrong is left out to find what else is: see `parse_what_is_right`.
+    """
+    config, errors = parse_what_is_right(given)
+    if config is None:
+        return None, errors
+    try:
+        config = config.model_copy(update={"parameters": check_config(config).model_dump(mode="json")})
+    except InvalidInput as error:
+        errors = [*errors, *beyond(errors, error.errors)]
+    return config, errors
+
+
+def beyond(known: Sequence[FieldError], found: Sequence[FieldError]) -> list[FieldError]:
+    """What was found about other fields: one that was left out as wrong had its default then."""
+    wrong = {error.pointer for error in known}
+    return [error for error in found if error.pointer not in wrong]
 
 
 def warmup_of(config: BacktestConfig) -> int | None:

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Mapping
 
-from backproof.domain.config import BacktestConfig, parse_config
-from backproof.engine.strategies import check_config
-from backproof.errors import FieldError, InvalidInput
+from backproof.domain.config import BacktestConfig
+from backproof.engine.strategies import beyond, inspected
+from backproof.errors import InvalidInput
 from backproof.services.datasets import Coverage, DatasetService
+
+_WHICH_DATA = ("/data_source", "/timeframe")  # with another one than was meant, every symbol would be unknown
 
 
 async def checked(datasets: DatasetService, given: Mapping[str, object]) -> tuple[BacktestConfig, list[Coverage]]:
@@ -14,18 +16,13 @@ async def checked(datasets: DatasetService, given: Mapping[str, object]) -> tupl
 
     The strategy is asked in a thread: a plug-in is anybody's code, and the event loop must not wait for it.
     """
-    config = parse_config(given)
-    errors: list[FieldError] = []
+    config, errors = await asyncio.to_thread(inspected, given)
     coverage: list[Coverage] = []
-    try:
-        parameters = await asyncio.to_thread(check_config, config)
-        config = config.model_copy(update={"parameters": parameters.model_dump(mode="json")})
-    except InvalidInput as error:
-        errors.extend(error.errors)
-    try:
-        coverage = await datasets.check(config)
-    except InvalidInput as error:
-        errors.extend(error.errors)
-    if errors:
+    if config is not None and not any(error.pointer in _WHICH_DATA for error in errors):
+        try:
+            coverage = await datasets.check(config)
+        except InvalidInput as error:
+            errors.extend(beyond(errors, error.errors))
+    if errors or config is None:
         raise InvalidInput(errors)
     return config, coverage
