@@ -22,7 +22,7 @@ from backproof.storage.mongo.bson import document_bson, parsed
 from backproof.storage.mongo.failures import store_errors
 from backproof.storage.mongo.opening import SCHEMA_VERSION, Opened, open_store
 from backproof.storage.mongo.queries import Filter, every, path, where_filter
-from backproof.storage.mongo.uncut import uncut
+from backproof.storage.mongo.uncut import Commands
 from backproof.storage.sql import table_name
 
 __all__ = ["SCHEMA_VERSION", "MongoRepository"]
@@ -39,6 +39,7 @@ class MongoRepository(Repository):
 
     def __init__(self, opened: Opened) -> None:
         self._client = opened.client
+        self._commands = Commands()
         self._database = opened.database
         self._where = opened.where
         self._timeout = opened.timeout_seconds
@@ -62,7 +63,7 @@ class MongoRepository(Repository):
         stored = document_bson(document)
         with store_errors(self._where):
             try:
-                await uncut(self._of(type(document)).insert_one(stored))
+                await self._commands.uncut(self._of(type(document)).insert_one(stored))
             except DuplicateKeyError:
                 return False
         return True
@@ -97,9 +98,9 @@ class MongoRepository(Repository):
             matching = every(condition, part)
             with store_errors(self._where):
                 cursor = self._of(model).find(matching, sort=sort, skip=skip, limit=limit - len(found))
-                page = await uncut(cursor.to_list())
+                page = await self._commands.uncut(cursor.to_list())
                 if skip:  # how much of what is left out was in this part
-                    skip = 0 if page else skip - await uncut(self._of(model).count_documents(matching))
+                    skip = 0 if page else skip - await self._commands.uncut(self._of(model).count_documents(matching))
             found += page
         return found
 
@@ -146,19 +147,19 @@ class MongoRepository(Repository):
         if not update:
             return await self._one(model, condition)
         with store_errors(self._where):
-            return await uncut(
+            return await self._commands.uncut(
                 self._of(model).find_one_and_update(condition, update, return_document=ReturnDocument.AFTER)
             )
 
     async def remove(self, model: type[D], where: Where) -> int:
         condition = where_filter(model, where)
         with store_errors(self._where):
-            return (await uncut(self._of(model).delete_many(condition))).deleted_count
+            return (await self._commands.uncut(self._of(model).delete_many(condition))).deleted_count
 
     async def count(self, model: type[D], where: Where = ()) -> int:
         condition = where_filter(model, where)
         with store_errors(self._where):
-            return await uncut(self._of(model).count_documents(condition))
+            return await self._commands.uncut(self._of(model).count_documents(condition))
 
     async def counts_by(self, model: type[D], field: str, where: Where = ()) -> dict[str, int]:
         name = path(model, field)
@@ -181,16 +182,17 @@ class MongoRepository(Repository):
             with store_errors(self._where):  # with a deadline for each part
                 try:
                     part = some[first : first + _DOCUMENTS_AT_ONCE]
-                    await uncut(self._of(type(documents[0])).insert_many(part, ordered=False))
+                    await self._commands.uncut(self._of(type(documents[0])).insert_many(part, ordered=False))
                 except BulkWriteError as error:
                     if not _only_duplicates(error):
                         raise
 
     async def ping(self) -> None:
         with store_errors(self._where):
-            await uncut(self._database["schema_version"].find_one({}))
+            await self._commands.uncut(self._database["schema_version"].find_one({}))
 
     async def close(self) -> None:
+        await self._commands.settle(self._timeout)
         await self._client.close()
 
     # ---- inside -----------------------------------------------------------------------------------------------
@@ -202,11 +204,11 @@ class MongoRepository(Repository):
         self, model: type[Document], condition: Filter, fields: Sequence[str] | None = None
     ) -> dict[str, Any] | None:
         with store_errors(self._where):
-            return await uncut(self._of(model).find_one(condition, fields))
+            return await self._commands.uncut(self._of(model).find_one(condition, fields))
 
     async def _computed(self, model: type[Document], steps: list[Filter]) -> list[dict[str, Any]]:
         with store_errors(self._where):
-            return await uncut(self._aggregated(model, steps))
+            return await self._commands.uncut(self._aggregated(model, steps))
 
     async def _aggregated(self, model: type[Document], steps: list[Filter]) -> list[dict[str, Any]]:
         return await (await self._of(model).aggregate(steps)).to_list()
