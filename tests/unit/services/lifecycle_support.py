@@ -4,7 +4,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from backproof.domain.backtest import Backtest, Worker
 from backproof.domain.events import EventType
 from backproof.engine.simulation import Simulation
 from backproof.services.backtests.host import this_host
+from backproof.services.backtests.ledger import Draft
 
 OWNER = "local"
 DEAD_PID = 2**22 + 1  # beyond every kernel's pid limit
@@ -51,6 +52,22 @@ async def messages(services: ServiceFactory, run_id: str) -> list[str]:
 async def statuses(services: ServiceFactory, run_id: str) -> list[str]:
     """The run's statuses, in the order in which it had them."""
     return [e.data["status"] for e in await services.monitoring.events(run_id, types=[EventType.STATUS_CHANGE])]
+
+
+class Died(Exception):
+    """A writer's end."""
+
+
+async def left_in_the_outbox(services: ServiceFactory, run: Backtest, *lines: str) -> Backtest:
+    """Log lines of a writer that died before it told anybody; the run with them."""
+
+    def die() -> None:
+        raise Died
+
+    events = [(EventType.LOG, {"level": "info", "message": line}) for line in lines]
+    with suppress(Died):
+        await services.ledger.change(run, lambda _: Draft(events=events), written=die)
+    return await services.orchestrator.get(run.id, OWNER)
 
 
 # ---- own data ---------------------------------------------------------------------------------------------------

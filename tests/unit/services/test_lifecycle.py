@@ -3,10 +3,10 @@
 import asyncio
 import os
 import threading
+from collections.abc import Mapping
 
 import pytest
-from lifecycle_support import DEAD_PID, OWNER, never, worker
-from pydantic import BaseModel
+from lifecycle_support import DEAD_PID, OWNER, left_in_the_outbox, never, worker
 
 from backproof.bootstrap import ServiceFactory
 from backproof.domain.backtest import Backtest, Execution, Progress, RunError
@@ -14,8 +14,8 @@ from backproof.domain.config import BacktestConfig
 from backproof.domain.documents import Change, eq
 from backproof.domain.events import EventType, RunEvent
 from backproof.domain.lifecycle import FINAL, TRANSITIONS, Status
-from backproof.engine.strategies import check_config
-from backproof.errors import Conflict, IdempotencyMismatch, InvalidInput, NotFound, QueueFull
+from backproof.engine.strategies import inspected
+from backproof.errors import Conflict, FieldError, IdempotencyMismatch, InvalidInput, NotFound, QueueFull
 from backproof.services.backtests import checking
 from backproof.services.backtests.admission import SubmitOptions
 from backproof.services.backtests.ledger import Draft
@@ -63,12 +63,12 @@ async def test_a_strategy_that_is_slow_to_check_keeps_nobody_else_waiting(
     """As a plug-in may be, whose import or whose validators are anybody's code."""
     began, let_go = threading.Event(), threading.Event()
 
-    def slow(config: BacktestConfig) -> BaseModel:
+    def slow(given: Mapping[str, object]) -> tuple[BacktestConfig | None, list[FieldError]]:
         began.set()
         assert let_go.wait(20), "the event loop waits for it"
-        return check_config(config)
+        return inspected(given)
 
-    monkeypatch.setattr(checking, "check_config", slow)
+    monkeypatch.setattr(checking, "inspected", slow)
     work = asyncio.create_task(services.orchestrator.submit(demo_config, OWNER))
     assert await asyncio.to_thread(began.wait, 20)
     assert (await services.orchestrator.find(BacktestQuery(), OWNER)).items == []
@@ -312,9 +312,7 @@ async def test_events_that_a_dead_writer_left_in_the_outbox_are_relayed_by_the_s
     services: ServiceFactory, demo_config: dict[str, object]
 ) -> None:
     run = await services.orchestrator.submit(demo_config, OWNER)
-    draft = Draft(events=[(EventType.LOG, {"level": "info", "message": "said just before the end"})])
-    changed = await services.ledger.change(run, lambda _: draft, relay=False)
-    assert changed is not None
+    await left_in_the_outbox(services, run, "said just before the end")
     assert await services.repository.count(RunEvent, (eq("run_id", run.id),)) == 1
     assert await seqs(services, run.id) == [1, 2], "readers see what waits in the outbox"
     position = await services._stream.last_id()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lifecycle_support import OWNER, import_prices, mine, never, worker
+from lifecycle_support import OWNER, import_prices, left_in_the_outbox, mine, never, worker
 
 from backproof.bootstrap import ServiceFactory
 from backproof.domain.backtest import Backtest, Checkpoint
@@ -26,9 +26,11 @@ COMPUTED = SubmitOptions(use_cache=False)
 
 async def say(services: ServiceFactory, run: Backtest, count: int, *, relay: bool) -> Backtest:
     """Events of a run; without a relay they wait in its outbox."""
-    lines = [(EventType.LOG, {"level": "info", "message": str(n)}) for n in range(count)]
-    current = await services.orchestrator.get(run.id, OWNER)
-    said = await services.ledger.change(current, lambda _: Draft(events=lines), relay=relay)
+    current, lines = await services.orchestrator.get(run.id, OWNER), [str(n) for n in range(count)]
+    if not relay:
+        return await left_in_the_outbox(services, current, *lines)
+    events = [(EventType.LOG, {"level": "info", "message": line}) for line in lines]
+    said = await services.ledger.change(current, lambda _: Draft(events=events))
     assert said is not None
     return said
 

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lifecycle_support import DEAD_PID, OWNER, import_prices, mine, worker
+from lifecycle_support import DEAD_PID, OWNER, import_prices, left_in_the_outbox, mine, worker
 
 from backproof.bootstrap import ServiceFactory
 from backproof.domain.backtest import Backtest, Slot
 from backproof.domain.documents import eq
-from backproof.domain.events import EventType, RunEvent
+from backproof.domain.events import RunEvent
 from backproof.domain.lifecycle import Status
 from backproof.errors import BrokerUnavailable, StoreUnavailable
 from backproof.messaging.queue import ENOUGH_HINTS
 from backproof.services.backtests.admission import SubmitOptions
 from backproof.services.backtests.execution import ExecutionManager
 from backproof.services.backtests.housekeeping import Housekeeping
-from backproof.services.backtests.ledger import Draft, RunLedger
+from backproof.services.backtests.ledger import RunLedger
 from backproof.services.backtests.reaper import Reaper
 from backproof.services.backtests.slots import Slots
 from backproof.tasks.scheduler import HOUSEKEEPING_SECONDS, Leadership, Scheduler
@@ -332,8 +332,7 @@ async def test_what_dead_writers_left_in_outboxes_is_told(
     services: ServiceFactory, clock: Clock, demo_config: dict[str, object]
 ) -> None:
     run = await services.orchestrator.submit(demo_config, OWNER)
-    draft = Draft(events=[(EventType.LOG, {"level": "info", "message": "last words"})])
-    await services.ledger.change(run, lambda _: draft, relay=False)
+    await left_in_the_outbox(services, run, "last words")
     await whole_round(Scheduler(services, clock))
     assert await services.repository.count(RunEvent, (eq("run_id", run.id),)) == 2
     assert await services.repository.count(Backtest, (eq("relay_pending", True),)) == 0

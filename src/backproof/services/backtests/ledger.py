@@ -44,11 +44,12 @@ class RunLedger:
         return run
 
     async def change(
-        self, run: Backtest, decide: Callable[[Backtest], Draft | None], *, relay: bool = True
+        self, run: Backtest, decide: Callable[[Backtest], Draft | None], *, written: Callable[[], None] | None = None
     ) -> Backtest | None:
         """Apply what `decide` answers for the run as it is now; None when it answers None or the run is gone.
 
         `decide` may be called again with a newer document: whoever else changed the run in between wins first.
+        written: called once the change is durable, before anybody is told, which takes longer while Redis is away
         """
         current: Backtest | None = run
         for _ in range(_TRIES):
@@ -63,7 +64,9 @@ class RunLedger:
             where = (eq("revision", current.revision), eq("status", current.status), eq("fence", current.fence))
             changed = await self._repository.update(Backtest, current.id, where, change)
             if changed is not None:
-                if outbox and relay:
+                if written is not None:
+                    written()
+                if outbox:
                     await self.relay(changed)
                 return changed
             current = await self._repository.get(Backtest, current.id)

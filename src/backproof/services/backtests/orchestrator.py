@@ -266,18 +266,15 @@ class BacktestOrchestrator:
     ) -> Backtest | None:
         """The single write that ends a run; a cancel that came first wins. None when the claim is lost.
 
-        written: called after that write, before anybody is told, which takes longer while Redis is away
+        written: see RunLedger.change
         """
         fence = run.fence
         if outcome.partial:  # the worker has heard of a cancel that its copy of the run does not show yet
             run = await self._repository.get(Backtest, run.id) or run
         finished = await self._ledger.change(
-            run, lambda current: transitions.finished(current, fence, outcome, lines), relay=False
+            run, lambda current: transitions.finished(current, fence, outcome, lines), written=written
         )
         if finished is not None:
-            if written is not None:
-                written()
-            await self._ledger.relay(finished)
             await self._close_attempt(finished, run.worker, str(finished.status))
         return finished
 
