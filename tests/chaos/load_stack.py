@@ -78,6 +78,11 @@ class RunTable(Store):
         counts = self.counts()
         return sum(counts.get(status, 0) for status in ("pending", "queued", "running", "cancelling"))
 
+    def untold(self) -> int:
+        """Runs some of whose events were not announced yet: it is the step after their end."""
+        (number,) = self._rows("SELECT count(*) FROM backtests WHERE json_extract(doc, '$.relay_pending')")[0]
+        return int(number)
+
     def fields(self, *names: str) -> list[tuple[Any, ...]]:
         """These fields of every run, after its id."""
         columns = ", ".join(["id", *(f"json_extract(doc, '$.{name}')" for name in names)])
