@@ -36,6 +36,16 @@ def test_the_language_follows_the_browser_and_can_be_switched(korean: Page, base
     assert korean.evaluate("document.documentElement.lang") == "en"
 
 
+def test_the_log_speaks_the_readers_language(korean: Page, page: Page, base_url: str, finished: str) -> None:
+    korean.goto(f"{base_url}/runs/{finished}?tab=log")
+    expect(korean.get_by_role("log")).to_contain_text(re.compile(r"종목 2개, 봉 [\d,]+개를 읽었습니다\."))
+    korean.get_by_label("로그 검색").fill("저장했습니다")
+    expect(korean.get_by_role("log")).to_contain_text(re.compile(r"체결 \d+건, 거래 \d+건\. 결과를 저장했습니다\."))
+    expect(korean.get_by_role("log")).not_to_contain_text("읽었습니다")
+    page.goto(f"/runs/{finished}?tab=log")
+    expect(page.get_by_role("log")).to_contain_text(re.compile(r"[\d,]+ bars of 2 symbols loaded"))
+
+
 def test_gains_are_red_for_korean_readers_and_green_for_others(
     korean: Page, page: Page, base_url: str, finished: str
 ) -> None:

@@ -2132,7 +2132,10 @@ export interface components {
         };
         /** LogOut */
         LogOut: {
-            /** Fields */
+            /**
+             * Fields
+             * @description Of the service's own lines: `code`, which stays the same, and `values`, the numbers and names in the message. Of a strategy's: `source` is `strategy`.
+             */
             fields: {
                 [key: string]: unknown;
             };

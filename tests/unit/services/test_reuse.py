@@ -78,7 +78,7 @@ async def test_its_history_says_where_the_result_is_from(services: ServiceFactor
     assert await statuses(services, run.id) == ["queued", "completed"]
     assert events[2].data["reason"] == "cached"
     assert await messages(services, run.id) == [f"identical to {first.id}, whose result it was given"]
-    assert events[1].data["cached_from"] == first.id
+    assert events[1].data["values"] == {"id": first.id}
     stored = await services.repository.get(Backtest, run.id)
     assert stored is not None
     assert (stored.seq, stored.outbox, stored.relay_pending) == (3, (), False)

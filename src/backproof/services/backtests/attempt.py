@@ -25,14 +25,16 @@ from backproof.errors import (
     StrategyError,
 )
 from backproof.messaging.redis import EventStream, LiveState
+from backproof.services.backtests import log_lines
 from backproof.services.backtests.admission import series_notice
 from backproof.services.backtests.checkpoints import CheckpointService
 from backproof.services.backtests.limits import MemoryLimit
+from backproof.services.backtests.log_lines import LogLine
 from backproof.services.backtests.monitoring import MonitoringService, equity_data
 from backproof.services.backtests.orchestrator import BacktestOrchestrator
 from backproof.services.backtests.pace import Pace
 from backproof.services.backtests.strategy_code import Output, called, shortened
-from backproof.services.backtests.transitions import Outcome, log_line
+from backproof.services.backtests.transitions import Outcome
 from backproof.services.datasets import DatasetService, LoadedBars
 from backproof.storage.lake import Lake
 
@@ -105,7 +107,7 @@ class Attempt:
         self._simulation: Simulation | None = None
         self._seen: Intermediate | None = None
         self._seen_at = self._kept_at = self._sent_at = self._started
-        self._lines: list[dict[str, Any]] = []
+        self._lines: list[LogLine] = []
         self._lines_written = 0
         self._writing = asyncio.Lock()  # of lines
         self._lost = False
@@ -143,7 +145,7 @@ class Attempt:
         count = len(config.symbols)
         loaded = await self._e.datasets.load(config, run.versions, lambda read: self._is_done(read / (count + 1)))
         bars = await asyncio.to_thread(Bars.from_frame, loaded.table, calendar=loaded.calendar)
-        self._say("info", f"{_counted(loaded.table.num_rows, 'bar')} of {_counted(len(bars.symbols), 'symbol')} loaded")
+        self._say(log_lines.bars_loaded(loaded.table.num_rows, len(bars.symbols)))
 
         await self._enter(Stage.INDICATORS)
         simulation = self._simulation = await self._called(Simulation, config, bars)
@@ -156,7 +158,7 @@ class Attempt:
         await self._simulate(simulation)
         partial = simulation.position < simulation.total_bars
         if partial:
-            self._say("warning", f"cancelled after {simulation.position} of {simulation.total_bars} bars")
+            self._say(log_lines.cancelled_after(simulation.position, simulation.total_bars))
             if simulation.position == 0:
                 return Outcome(partial=True, progress=self.progress())
             await self._save_checkpoint(simulation)
@@ -167,16 +169,16 @@ class Attempt:
 
     async def _go_on(self, simulation: "Simulation") -> None:
         """Continue where an earlier attempt has left a checkpoint; from the first bar where there is no usable one."""
-        at, again = self.run.checkpoint, f"attempt {self.run.attempt}: "
+        at, attempt = self.run.checkpoint, self.run.attempt
         if at is None:
-            self._say("warning", again + "started again from the first bar")
+            self._say(log_lines.starts_again(attempt))
             return
         try:
             await self._called(simulation.resume, await self._e.checkpoints.read(at))
         except (CheckpointMismatch, StorageFailed, NotFound) as error:
-            self._say("warning", f"{again}its checkpoint is of no use ({error.message}); started from the first bar")
+            self._say(log_lines.checkpoint_useless(attempt, error.message))
             return
-        self._say("warning", f"{again}goes on after bar {simulation.position} of {simulation.total_bars}")
+        self._say(log_lines.goes_on(attempt, simulation.position, simulation.total_bars))
 
     async def _simulate(self, simulation: "Simulation") -> None:
         by_hand = simulation.context is not None
@@ -208,11 +210,7 @@ class Attempt:
         await self.settle()  # it tidies the directory that the result goes into
         file, fingerprint, manifest, trading, curve = await asyncio.to_thread(write)
         self._check()
-        self._say(
-            "info",
-            f"{_counted(file.fills, 'fill')}, {_counted(file.trades, 'trade')}; result saved",
-            sha256=file.sha256,
-        )
+        self._say(log_lines.result_saved(file.fills, file.trades, file.sha256))
         manifest = {
             **manifest,
             "calendar": loaded.calendar,
@@ -265,7 +263,7 @@ class Attempt:
             return await self._called(simulation.checkpoint)
         except StrategyError as error:
             self._checkpoint_pause = math.inf
-            self._say("warning", f"no checkpoints, so a crash would cost all of the work: {error.message}")
+            self._say(log_lines.no_checkpoints(error.message))
             return None
 
     async def _write_checkpoint(self, data: bytes, bar: int, began: float, stage: str) -> None:
@@ -280,7 +278,7 @@ class Attempt:
                 return
             await self._e.checkpoints.tidy(recorded)
         except (StorageFailed, StoreUnavailable) as error:
-            self._say("warning", f"no checkpoint after bar {bar}: {error.message}")
+            self._say(log_lines.no_checkpoint(bar, error.message))
         finally:
             self._checkpointed_at = time.monotonic()
             self._checkpoint_pause = max(self._checkpoint_seconds, (self._checkpointed_at - began) / CHECKPOINT_SHARE)
@@ -309,7 +307,7 @@ class Attempt:
             self._cancelled_at = now
         elif now > self._cancelled_at + grace:
             self.unfit = "the run was cancelled and did not stop"
-            self._say("warning", f"cancelled; it did not stop by itself within {grace:g} s")
+            self._say(log_lines.did_not_stop(grace))
             return Outcome(partial=True, progress=self.progress())
         return None
 
@@ -320,7 +318,7 @@ class Attempt:
 
     def _failed(self, error: RunError) -> Outcome:
         self._hear_strategy()
-        self._say("error", error.message, code=error.code)
+        self._say(log_lines.failed(error))
         return Outcome(error=error, progress=self.progress())
 
     def _check(self) -> None:
@@ -375,7 +373,7 @@ class Attempt:
         """As many others run as may: this one has to stop."""
         self._lost = self.slot_lost = True
 
-    async def last_words(self) -> list[dict[str, Any]]:
+    async def last_words(self) -> list[LogLine]:
         """Log lines that nobody has written yet, once the attempt is over."""
         await self.settle()
         if self._seen is not None:
@@ -425,7 +423,7 @@ class Attempt:
             self.left_something = True
             await self._e.checkpoints.keep_intermediate(self._seen)
 
-    def take_lines(self) -> list[dict[str, Any]]:
+    def take_lines(self) -> list[LogLine]:
         self._hear_strategy()
         lines, self._lines = self._lines, []
         return lines
@@ -433,13 +431,13 @@ class Attempt:
     def _hear_strategy(self) -> None:
         """What the strategy has printed, and what it has said with ctx.log."""
         for line in self._output.take():
-            self._say("info", line, source="strategy")
+            self._say(log_lines.strategy_said(line))
         context = self._simulation.context if self._simulation is not None else None
         if context is not None:
             said = context.messages[self._messages_taken :]
             self._messages_taken += len(said)
             for message in said:
-                self._say("info", shortened(message), source="strategy")
+                self._say(log_lines.strategy_said(shortened(message)))
 
     async def _write_lines(self, run: Backtest) -> None:
         async with self._writing:
@@ -475,14 +473,10 @@ class Attempt:
         except BrokerUnavailable as error:
             log.debug("live_not_sent", reason=str(error))
 
-    def _say(self, level: str, message: str, **fields: Any) -> None:
+    def _say(self, line: LogLine) -> None:
         if self._lines_written < MAX_LOG_LINES:
             self._lines_written += 1
-            self._lines.append(log_line(level, message, stage=str(self._stage), **fields))
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+            self._lines.append({**line, "stage": str(self._stage)})
 
 
 def _trading(result: "Result") -> TradingSummary:

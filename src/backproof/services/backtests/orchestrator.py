@@ -22,7 +22,7 @@ from backproof.domain.events import EventType
 from backproof.domain.lifecycle import Status
 from backproof.engine.strategies import warmup_of
 from backproof.errors import Conflict, IdempotencyMismatch, InvalidInput, NotFound, QueueFull, StorageFailed
-from backproof.services.backtests import queries, transitions
+from backproof.services.backtests import log_lines, queries, transitions
 from backproof.services.backtests.admission import (
     Admission,
     Request,
@@ -35,9 +35,10 @@ from backproof.services.backtests.admission import (
 from backproof.services.backtests.estimates import Estimator
 from backproof.services.backtests.execution import ExecutionManager
 from backproof.services.backtests.ledger import Draft, RunLedger
+from backproof.services.backtests.log_lines import LogLine
 from backproof.services.backtests.models import BacktestPatch, BacktestQuery, Facet, Page, Validation
 from backproof.services.backtests.slots import Seat
-from backproof.services.backtests.transitions import Outcome, log_line, status_event
+from backproof.services.backtests.transitions import Outcome, status_event
 from backproof.services.backtests.turns import Turns
 from backproof.storage.lake import Lake
 
@@ -244,7 +245,7 @@ class BacktestOrchestrator:
     async def somebody_waits(self) -> bool:
         return bool(await self._repository.count(Backtest, (eq("status", Status.QUEUED),)))
 
-    async def log(self, run: Backtest, lines: list[dict[str, Any]]) -> Backtest | None:
+    async def log(self, run: Backtest, lines: list[LogLine]) -> Backtest | None:
         """Append log lines of the worker that holds the claim; None when it does not hold it any more."""
         return await self._ledger.change(run, lambda current: transitions.logged(current, run.fence, lines))
 
@@ -262,7 +263,7 @@ class BacktestOrchestrator:
         )
 
     async def finish(
-        self, run: Backtest, outcome: Outcome, lines: list[dict[str, Any]], *, written: Callable[[], None] | None = None
+        self, run: Backtest, outcome: Outcome, lines: list[LogLine], *, written: Callable[[], None] | None = None
     ) -> Backtest | None:
         """The single write that ends a run; a cancel that came first wins. None when the claim is lost.
 
@@ -353,7 +354,6 @@ class BacktestOrchestrator:
             log.warning("result_not_reused", backtest_id=found.id, reason=str(error))
             return None
         now = utc_now()
-        told = log_line("info", f"identical to {found.id}, whose result it was given", cached_from=found.id)
         done = run.model_copy(
             update={
                 **{name: getattr(found, name) for name in _RESULT_FIELDS},
@@ -367,7 +367,7 @@ class BacktestOrchestrator:
         )
         events = [
             status_event(Status.QUEUED, attempt=0),
-            (EventType.LOG, told),
+            (EventType.LOG, log_lines.identical(found.id)),
             status_event(Status.COMPLETED, attempt=0, reason="cached"),
         ]
         return await self._ledger.add(done, events)

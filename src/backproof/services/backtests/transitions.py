@@ -17,7 +17,9 @@ from backproof.domain.backtest import (
 from backproof.domain.documents import utc_now
 from backproof.domain.events import EventType
 from backproof.domain.lifecycle import CLAIMED, TRANSITIONS, Priority, Status
+from backproof.services.backtests import log_lines
 from backproof.services.backtests.ledger import Draft
+from backproof.services.backtests.log_lines import LogLine
 
 MAX_CRASHES = 3
 WORKER_STOPPED = "worker_stopped"
@@ -60,10 +62,6 @@ class Outcome:
             "trading": self.trading,
             "sparkline": self.sparkline,
         }
-
-
-def log_line(level: str, message: str, **fields: Any) -> dict[str, Any]:
-    return {"level": level, "message": message, **fields}
 
 
 def status_event(status: Status, **data: Any) -> DurableEvent:
@@ -136,18 +134,16 @@ def resumed(current: Backtest) -> Draft | None:
     begin: dict[str, object] = {"completed_at": None, "error": None, "crashes": 0, "progress": Progress()}
     if current.request_hash is None:  # its data never came
         return transition(current, Status.PENDING, set={**begin, "pending_at": utc_now()}, reason="waits_for_data")
-    at = current.checkpoint
-    said = "resumed by its owner" + (f": goes on after bar {at.bar} of {at.total_bars}" if at else ", from the start")
     return transition(
         current,
         Status.QUEUED,
-        before=[(EventType.LOG, log_line("info", said))],
+        before=[(EventType.LOG, log_lines.resumed(current.checkpoint))],
         set={**queued(current.priority), **begin},
         reason="resumed",
     )
 
 
-def logged(current: Backtest, fence: int, lines: list[dict[str, Any]]) -> Draft | None:
+def logged(current: Backtest, fence: int, lines: list[LogLine]) -> Draft | None:
     if not _held(current, fence):
         return None
     return Draft(events=[(EventType.LOG, line) for line in lines])
@@ -160,7 +156,7 @@ def checkpointed(current: Backtest, checkpoint: Checkpoint, stage: str) -> Draft
     return Draft(set={"checkpoint": checkpoint}, events=[event])
 
 
-def finished(current: Backtest, fence: int, outcome: Outcome, lines: list[dict[str, Any]]) -> Draft | None:
+def finished(current: Backtest, fence: int, outcome: Outcome, lines: list[LogLine]) -> Draft | None:
     """The one write that ends a run; a cancel that came first wins."""
     if not _held(current, fence):
         return None
@@ -194,7 +190,7 @@ def given_back(current: Backtest, fence: int, reason: str) -> Draft | None:
     """What becomes of a run whose worker stopped or died: it waits again, or ends after too many deaths."""
     if not _held(current, fence):
         return None
-    line = (EventType.LOG, log_line("warning", f"attempt {current.attempt} ended early: {reason}", reason=reason))
+    line = (EventType.LOG, log_lines.attempt_ended(current.attempt, reason))
     now = utc_now()
     if current.status == Status.CANCELLING:
         return transition(

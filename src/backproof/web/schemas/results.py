@@ -36,7 +36,10 @@ class LogOut(Out):
     timestamp: UtcDatetime
     level: LogLevel
     message: str
-    fields: dict[str, Any]
+    fields: dict[str, Any] = Field(
+        description="Of the service's own lines: `code`, which stays the same, and `values`, the numbers and names in "
+        "the message. Of a strategy's: `source` is `strategy`."
+    )
 
     @classmethod
     def of(cls, event: Event) -> "LogOut":

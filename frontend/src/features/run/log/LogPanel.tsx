@@ -8,6 +8,7 @@ import { Panel } from '@/components/Panel';
 import { useFormat } from '@/lib/use-format';
 import { fieldText, filterLines, LEVELS, type LeastLevel, linesAfter } from './lines';
 import classes from './log.module.css';
+import { useLineText } from './use-line-text';
 
 interface LogPanelProps {
   lines: readonly LogLine[];
@@ -37,7 +38,8 @@ export function LogPanel({ lines, height, live = false, atEnd = false, note, emp
     () => (pausedAt === null ? lines : lines.slice(0, lines.length - linesAfter(lines, pausedAt))),
     [lines, pausedAt],
   );
-  const visible = useMemo(() => filterLines(held, level, query), [held, level, query]);
+  const said = useLineText();
+  const visible = useMemo(() => filterLines(held, level, query, said), [held, level, query, said]);
   const missed = pausedAt === null ? 0 : linesAfter(lines, pausedAt);
   const rows = useVirtualizer({
     count: visible.length,
@@ -131,7 +133,7 @@ export function LogPanel({ lines, height, live = false, atEnd = false, note, emp
                   className={classes.place}
                   style={{ transform: `translateY(${row.start}px)` }}
                 >
-                  <Line line={line} time={f.clock(line.timestamp)} />
+                  <Line line={line} text={said(line)} time={f.clock(line.timestamp)} />
                 </div>
               );
             })}
@@ -142,7 +144,7 @@ export function LogPanel({ lines, height, live = false, atEnd = false, note, emp
   );
 }
 
-function Line({ line, time }: { line: LogLine; time: string }) {
+function Line({ line, text, time }: { line: LogLine; text: string; time: string }) {
   const fields = fieldText(line);
   return (
     <div className={classes.line} data-level={line.level}>
@@ -151,7 +153,7 @@ function Line({ line, time }: { line: LogLine; time: string }) {
       </time>
       <span dir="auto">
         {line.level !== 'info' && line.level !== 'debug' && <b>{line.level} </b>}
-        {line.message}
+        {text}
         {fields && <span className={classes.fields}> {fields}</span>}
       </span>
     </div>

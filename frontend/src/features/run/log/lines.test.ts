@@ -29,6 +29,12 @@ describe('filtering', () => {
     expect(seqs(filterLines(LINES, 'all', 'strategy_'))).toEqual([9]);
     expect(filterLines(LINES, 'error', 'bars')).toEqual([]);
   });
+
+  it('searches what is shown as well as what the server wrote', () => {
+    const shown = ({ message }: LogLine) => (message === 'bars loaded' ? '봉을 읽었습니다' : message);
+    expect(seqs(filterLines(LINES, 'all', '읽었', shown))).toEqual([2]);
+    expect(seqs(filterLines(LINES, 'all', 'loaded', shown))).toEqual([2]);
+  });
 });
 
 it('fields are told, but not those that the place says', () => {
@@ -36,6 +42,10 @@ it('fields are told, but not those that the place says', () => {
   expect(fieldText(line(1, 'info', 'x', { source: 'strategy', a: null, b: '', c: 0, d: [1] }))).toBe(
     'c=0 d=[1]',
   );
+  expect(fieldText(line(1, 'info', 'x', { code: 'bars_loaded', values: { bars: 1 }, sha256: 'abc' }))).toBe(
+    'sha256=abc',
+  );
+  expect(fieldText(line(1, 'error', 'x', { code: 'strategy_error', values: {} }))).toBe('code=strategy_error');
 });
 
 it('a pause counts what comes after it', () => {
