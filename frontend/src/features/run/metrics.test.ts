@@ -25,6 +25,8 @@ describe('a metric as text', () => {
     ['holding_days_mean', 'days', 4.53, '4.5'],
     ['holding_days_mean', 'days', 96.04, '96'],
     ['holding_days_mean', 'days', 0.5, '12 h'],
+    ['expectancy', 'fraction', -0.0004, '−0.04%'],
+    ['expectancy', 'fraction', 0.0123, '+1.2%'],
     ['holding_days_median', 'days', 1 / 72, '20 min'],
     ['max_drawdown_duration_days', 'days', 0, '0'],
   ] as const)('%s %s %s', (name, unit, value, text) => {

@@ -30,8 +30,11 @@ export function metricText(f: Formatter, name: string, unit: Unit, value: number
   if (value === null || value === undefined) return EM_DASH;
   if (name === 'psr') return likely(f, value);
   switch (unit) {
-    case 'fraction':
-      return f.percent(value, { signed: isSigned(name) });
+    case 'fraction': {
+      // What a trade makes on average is often less than a tenth of a percent.
+      const fine = name === 'expectancy' && Math.abs(value) < 0.01;
+      return f.percent(value, { signed: isSigned(name), ...(fine && { digits: 2 }) });
+    }
     case 'money':
       return f.money(value, { signed: isSigned(name) });
     case 'count':

@@ -45,7 +45,9 @@ it('fields are told, but not those that the place says', () => {
   expect(fieldText(line(1, 'info', 'x', { code: 'bars_loaded', values: { bars: 1 }, sha256: 'abc' }))).toBe(
     'sha256=abc',
   );
-  expect(fieldText(line(1, 'error', 'x', { code: 'strategy_error', values: {} }))).toBe('code=strategy_error');
+  expect(fieldText(line(1, 'error', 'x', { code: 'strategy_error', values: {} }))).toBe(
+    'code=strategy_error',
+  );
 });
 
 it('a pause counts what comes after it', () => {
