@@ -3,7 +3,7 @@
 import datetime as dt
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
@@ -223,21 +223,28 @@ def parse_what_is_right(given: Mapping[str, object]) -> tuple[BacktestConfig | N
         return BacktestConfig.model_validate(given), []
     except ValidationError as error:
         errors = field_errors(error, model=BacktestConfig)
-        rest: Mapping[Any, object] = {"name": "-", **given} if isinstance(given, Mapping) else {}
-        for wrong in error.errors(include_url=False, include_context=False, include_input=False):
-            rest = _without(rest, wrong["loc"])
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        rest = _without(given, [wrong["loc"] for wrong in found]) if isinstance(given, Mapping) else {}
     try:
         return BacktestConfig.model_validate({"name": "-", **rest}), errors
     except ValidationError:
         return None, errors
 
 
-def _without(values: Mapping[Any, object], location: tuple[int | str, ...]) -> Mapping[Any, object]:
+def _without(values: Mapping[str, object], locations: Iterable[tuple[int | str, ...]]) -> dict[str, object]:
     """A list is left out whole: its other items would have other numbers."""
-    first, *below = location or ("",)
-    left = {name: value for name, value in values.items() if name != first}
-    inner = values.get(first)
-    return {**left, first: _without(inner, tuple(below))} if below and isinstance(inner, Mapping) else left
+    gone: set[int | str] = set()
+    below: dict[int | str, list[tuple[int | str, ...]]] = {}
+    for first, *rest in filter(None, locations):
+        if rest and isinstance(values.get(str(first)), Mapping):
+            below.setdefault(first, []).append(tuple(rest))
+        else:
+            gone.add(first)
+    left = {name: value for name, value in values.items() if name not in gone}
+    for name, inside in below.items():
+        if isinstance(inner := left.get(str(name)), Mapping):
+            left[str(name)] = _without(inner, inside)
+    return left
 
 
 def pointer_of(location: tuple[int | str, ...]) -> str:
@@ -245,6 +252,7 @@ def pointer_of(location: tuple[int | str, ...]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
 
 
+_SUGGESTIONS = 20  # in one answer: looking for similar words takes time
 _SYMBOL_RULE = "not a symbol: 1 to 32 letters, digits and . ^ = _ - are allowed"
 _NAME_RULE = "not a name: lower-case letters, digits and _ are allowed, a letter first"
 _PATTERN_RULES = {
@@ -278,12 +286,13 @@ def field_errors(
     model: what was validated, whose option of a similar name an unknown one may have meant
     """
     found = error.errors(include_url=False, include_context=False, include_input=False)
+    unknown = [e["loc"] for e in found if e["type"] == "extra_forbidden"] if model is not None else []
+    similar = {location: _similar(model, location) for location in unknown[:_SUGGESTIONS] if model is not None}
     return [
         FieldError(
             pointer_of((*prefix, *e["loc"])),
             e["type"],
-            field_message(e["type"], e["msg"], e["loc"])
-            + (_similar(model, e["loc"]) if model is not None and e["type"] == "extra_forbidden" else ""),
+            field_message(e["type"], e["msg"], e["loc"]) + similar.get(e["loc"], ""),
         )
         for e in found
         # a list whose items are all wrong is not also too short
