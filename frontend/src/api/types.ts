@@ -40,10 +40,10 @@ export const STAGES = ['collect_data', 'indicators', 'simulate', 'save'] as cons
 export type Stage = (typeof STAGES)[number];
 /** Percent of the whole at which a stage begins and ends. */
 export const STAGE_SPAN: Record<Stage, readonly [from: number, to: number]> = {
-  collect_data: [0, 30],
-  indicators: [30, 60],
-  simulate: [60, 90],
-  save: [90, 100],
+  collect_data: [0, 5],
+  indicators: [5, 10],
+  simulate: [10, 95],
+  save: [95, 100],
 };
 export const isStage = (value: unknown): value is Stage => STAGES.includes(value as Stage);
 

@@ -32,13 +32,18 @@ class ConfigFile:
 
     def where(self, pointer: str) -> str:
         """`file.yaml:7` of the field, or of the nearest enclosing field that is there."""
+        line = self._line(pointer)
+        return f"{self.path}:{line}" if line is not None else str(self.path)
+
+    def _line(self, pointer: str) -> int | None:
         while pointer and pointer not in self.lines:
             pointer = pointer.rpartition("/")[0]
-        return f"{self.path}:{self.lines[pointer]}" if pointer in self.lines and pointer else str(self.path)
+        return self.lines[pointer] if pointer else None
 
     def problems(self, error: InvalidInput) -> list[str]:
         """One line per wrong field: `file.yaml:7: costs.commission_rate: should be less than 1`."""
-        return [f"{self.where(e.pointer)}: {dotted(e.pointer)}{e.message}" for e in error.errors]
+        found = sorted(error.errors, key=lambda e: self._line(e.pointer) or 0)
+        return [f"{self.where(e.pointer)}: {dotted(e.pointer)}{e.message}" for e in found]
 
 
 def dotted(pointer: str) -> str:

@@ -187,7 +187,7 @@ class BacktestConfig(Section):
         seen: set[str] = set()
         for symbol in symbols:
             if symbol in seen:
-                raise PydanticCustomError("duplicate_symbol", "{symbol} is listed twice", {"symbol": symbol})
+                raise PydanticCustomError("duplicate_symbol", "lists {symbol} twice", {"symbol": symbol})
             seen.add(symbol)
         return symbols
 
@@ -217,7 +217,7 @@ def parse_config(given: "Mapping[str, object] | BacktestConfig") -> BacktestConf
 def parse_what_is_right(given: Mapping[str, object]) -> tuple[BacktestConfig | None, list[FieldError]]:
     """The configuration without its wrong values, so that what else is wrong can be found, and the errors of those.
 
-    None where nothing can be made of the rest.
+    Name and symbols stand in for wrong ones; None where nothing can be made of the rest.
     """
     try:
         return BacktestConfig.model_validate(given), []
@@ -226,7 +226,7 @@ def parse_what_is_right(given: Mapping[str, object]) -> tuple[BacktestConfig | N
         found = error.errors(include_url=False, include_context=False, include_input=False)
         rest = _without(given, [wrong["loc"] for wrong in found]) if isinstance(given, Mapping) else {}
     try:
-        return BacktestConfig.model_validate({"name": "-", **rest}), errors
+        return BacktestConfig.model_validate({"name": "-", "symbols": ["A", "B"], **rest}), errors
     except ValidationError:
         return None, errors
 
@@ -274,7 +274,13 @@ def field_message(kind: str, message: str, location: tuple[int | str, ...]) -> s
         return rules[-1] if rules else "has characters that are not allowed here"
     if kind in ("tuple_type", "list_type"):
         return "is a list: write [A] or [A, B]"
-    message = message.replace("Tuple", "List").replace("tuple", "list")
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return "is a set of named options: write {name: value}"
+    if kind == "string_type" and location[:1] in (("symbols",), ("benchmark",)):
+        return "is a text: put it in quotes, as a number loses its zeros"
+    if kind == "date_from_datetime_parsing":
+        return f"is no day: {message.rpartition(', ')[2]}"
+    message = message.replace("Tuple", "List").replace("tuple", "list").partition(" after validation")[0]
     return message[:1].lower() + message[1:]
 
 

@@ -46,9 +46,10 @@ class Stage(StrEnum):
     SAVE = "save"
 
 
+# percent of the whole: simulating is what takes long where anything does, so that is what the percent tells of
 STAGE_SPAN: dict[Stage, tuple[float, float]] = {
-    Stage.COLLECT_DATA: (0.0, 30.0),
-    Stage.INDICATORS: (30.0, 60.0),
-    Stage.SIMULATE: (60.0, 90.0),
-    Stage.SAVE: (90.0, 100.0),
+    Stage.COLLECT_DATA: (0.0, 5.0),
+    Stage.INDICATORS: (5.0, 10.0),
+    Stage.SIMULATE: (10.0, 95.0),
+    Stage.SAVE: (95.0, 100.0),
 }

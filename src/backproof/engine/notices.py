@@ -1,10 +1,12 @@
 """What a reader of a result must know before trusting its numbers."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from backproof.domain.backtest import Notice
 from backproof.domain.config import BacktestConfig
-from backproof.engine.arrays import IntArray
+from backproof.engine.arrays import FloatArray, IntArray
 from backproof.engine.bars import RunBars
 from backproof.engine.calendar import days_spanned
 from backproof.engine.frames import unexplained
@@ -53,6 +55,39 @@ def fictitious_units(config: BacktestConfig, run: RunBars) -> Notice | None:
         code="fictitious_units",
         message="whole shares, per-share, fixed and minimum costs are counted in adjusted prices, "
         "so unit counts before a split or dividend are not those really traded",
+    )
+
+
+def short_run(run: RunBars) -> Notice | None:
+    days = days_spanned(run.days[run.first :])
+    if days >= DAYS_PER_YEAR:
+        return None
+    return Notice(
+        code="short_run",
+        message="short run: figures per year, such as CAGR and Sharpe ratio, are extrapolated from less than one year",
+        details={"days": round(days)},
+    )
+
+
+def free_credit(cash: FloatArray) -> Notice | None:
+    """No interest is charged on a debit; whoever borrows has to know."""
+    if (least := float(cash.min(initial=0.0))) >= -0.01:  # less is rounding
+        return None
+    return Notice(
+        code="free_credit",
+        message=f"cash was borrowed, at most {-least:,.2f}, and no interest is charged on it: real leverage costs",
+        details={"most": -least},
+    )
+
+
+def never_decided(symbols: Sequence[str], bars: Sequence[int], warmup: int | None) -> Notice | None:
+    """bars: of each symbol, up to the run's end; warmup: bars before a strategy's first decision, None: not known"""
+    if warmup is None or not (without := [s for s, n in zip(symbols, bars, strict=True) if 0 < n <= warmup]):
+        return None
+    return Notice(
+        code="never_decided",
+        message=f"too few bars to decide on, the strategy needs {warmup} before its first decision: {_names(without)}",
+        details={"symbols": without, "needed": warmup},
     )
 
 

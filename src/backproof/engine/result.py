@@ -1,5 +1,6 @@
 """The result of a run: arrays first, everything else made when it is first asked for."""
 
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -231,18 +232,34 @@ class Result:
             notices.optimistic(self.config),
             notices.fictitious_units(self.config, self._run),
             notices.sizing_ignored(self.config, self._by_weight),
+            notices.short_run(self._run),
             notices.not_traded(self._run),
+            notices.never_decided(self.symbols, self._own_bars(), self._warmup()),
             notices.gaps(self._run),
             notices.events_disagree(self.config, self._run),
             notices.survivors(self._run),
             notices.dropped_entries(self._orders, self.symbols),
             notices.expired_entries(self._orders, self.symbols),
+            notices.free_credit(self.cash),
             notices.margin_calls(self._keys),
             notices.delisted(self._keys, self.symbols),
             notices.insolvent(self._insolvency_date()) if self.insolvent else None,
             notices.few_trades(int(self.metrics["trades"] or 0), baseline),
         ]
         return [notice for notice in found if notice is not None]
+
+    def _own_bars(self) -> list[int]:
+        """Of each symbol, up to the run's end."""
+        closes = self._run.panel.adjusted.close[: len(self.symbols), : self._run.stop]
+        counts: list[int] = np.count_nonzero(~np.isnan(closes), axis=1).tolist()
+        return counts
+
+    def _warmup(self) -> int | None:
+        if self._strategy is None or self._params is None:
+            return None
+        with suppress(Exception):  # a plug-in's own code
+            return max(0, int(self._strategy(self._params).warmup()))
+        return None
 
     def _insolvency_date(self) -> str:
         return str(self.dates[int(np.argmax(self.equity <= 0.0))])

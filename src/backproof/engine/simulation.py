@@ -112,6 +112,8 @@ class Simulation:
         forgetful: a strategy that decides bar by bar is made anew on every bar, with its state written out and read
                    back, which shows what it keeps elsewhere
         """
+        if not isinstance(bars, Bars):  # the first thing that people give is a frame
+            raise TypeError(f"bars are made of a {type(bars).__name__} with backproof.Bars.from_frame(...)")
         self.config = config
         self.bars = bars
         self.strategy_type = strategy

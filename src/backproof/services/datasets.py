@@ -176,6 +176,10 @@ class DatasetService:
 
         await asyncio.to_thread(read_one)
 
+    def named(self, given: Mapping[str, object]) -> Mapping[str, object]:
+        """A description that names its data source: what serves those that name none may be another one tomorrow."""
+        return {**given, "data_source": self._default} if given.get("data_source") is None else given
+
     async def check(self, config: BacktestConfig) -> list[Coverage]:
         """Coverage of the symbols, then the benchmark; InvalidInput with everything the data cannot give."""
         return await asyncio.to_thread(self._check, config)
@@ -271,6 +275,8 @@ class DatasetService:
             warnings.append(
                 "close-only data: backtests on it need execution.fill next_close or same_close, and no stops"
             )
+        if timeframe != "1w" and (on_weekends := _on_weekends(prices.table, clock)) is not None:
+            warnings.append(on_weekends)
         return ImportReport(
             dataset=dataset,
             timeframe=timeframe,
@@ -438,6 +444,26 @@ def _info(series: Series) -> SymbolInfo:
         currency=series.currency,
         note=series.note,
         calendar=series.clock.calendar,
+    )
+
+
+def _on_weekends(table: "pa.Table", clock: MarketClock) -> str | None:
+    """Bars on days when no exchange is open: dates that are wrong, a wrong time zone, or another kind of market."""
+    import numpy as np
+
+    from backproof.engine.calendar import local_days
+
+    if clock.calendar == "24/7":
+        return None
+    column = table.column(1).to_numpy()
+    days = local_days(column, clock.zone) if table.column_names[1] == "timestamp" else column.astype("datetime64[D]")
+    wrong = days[(days.astype(np.int64) + 3) % 7 >= 5]  # 1970-01-01 was a Thursday
+    if not len(wrong):
+        return None
+    count = "1 bar is" if len(wrong) == 1 else f"{len(wrong):,} bars are"
+    return (
+        f"{count} on a Saturday or Sunday ({clock.zone}), when {clock.calendar} is closed; the first is on "
+        f"{wrong.min()}. Are dates and time zone right? A market that never closes has the calendar 24/7"
     )
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from fastapi import FastAPI, Request
@@ -18,10 +18,14 @@ from backproof import errors
 from backproof.domain.config import field_message, pointer_of
 from backproof.errors import BackproofError, FieldError, InvalidInput
 
+if TYPE_CHECKING:
+    from backproof.bootstrap import ServiceFactory
+
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 MAX_FIELD_ERRORS = 100
 MAX_INSTANCE = 500
+SUBMIT = "submit_backtest"  # the operation whose body is looked into as a whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +157,28 @@ async def _backproof_error(request: Request, error: BackproofError) -> Response:
 
 async def _request_validation(request: Request, error: RequestValidationError) -> Response:
     found = []
+    everything = await _wrong_with_a_backtest(request, error.body)
     for e in error.errors():
-        # the first part says where: body, query, path, header
-        location = tuple(e["loc"][1:])
-        message = field_message(str(e["type"]), str(e["msg"]), location)
-        found.append(FieldError(pointer_of(location), str(e["type"]), message))
-    return await _backproof_error(request, InvalidInput(found))
+        where, *location = e["loc"]  # body, query, path or header
+        if where == "body" and everything:
+            continue
+        message = field_message(str(e["type"]), str(e["msg"]), tuple(location))
+        found.append(FieldError(pointer_of(tuple(location)), str(e["type"]), message))
+    return await _backproof_error(request, InvalidInput([*found, *everything]))
+
+
+async def _wrong_with_a_backtest(request: Request, body: object) -> Sequence[FieldError]:
+    """All that is wrong with a submitted backtest, not only its form; empty for every other request."""
+    from backproof.web import security  # late: it needs this module
+
+    route, services = request.scope.get("route"), cast("ServiceFactory | None", request.app.state.services)
+    if not isinstance(route, APIRoute) or route.operation_id != SUBMIT or not isinstance(body, dict) or not services:
+        return ()
+    try:
+        return (await services.orchestrator.validate(body, security.owner())).errors
+    except BackproofError as error:  # its form is wrong all the same
+        log.warning("backtest_not_looked_into", reason=str(error))
+        return ()
 
 
 async def _http_exception(request: Request, error: HTTPException) -> Response:

@@ -323,6 +323,21 @@ async def test_a_full_queue_says_when_to_come_back(
     assert int(answer.headers["retry-after"]) > 0
 
 
+async def test_a_refused_submission_names_everything_that_is_wrong_at_once(
+    client: httpx.AsyncClient, demo: Json
+) -> None:
+    """What its form shows, and what takes a look at the strategy and at the data."""
+    wrong = demo | {"capital": 5, "parameters": {"fsat": 3}, "symbols": ["AAPL", "MSFTT"], "costs": {"fee": 1}}
+    body = problem(await client.post(API, json=wrong, params={"use_cache": "perhaps"}), 422, "invalid_input")
+    said = {error["pointer"]: error["message"] for error in body["errors"]}
+    assert said.keys() == {"/use_cache", "/capital", "/parameters/fsat", "/symbols/1", "/costs/fee"}
+    assert said["/capital"].endswith("did you mean initial_capital?")
+    assert said["/symbols/1"].endswith("did you mean MSFT?")
+    validated = (await client.post(f"{API}/validate", json=wrong)).json()
+    assert {error["pointer"] for error in validated["errors"]} == said.keys() - {"/use_cache"}
+    assert (await client.get(API)).json()["total"] == 0
+
+
 async def test_validation_answers_with_everything_that_is_wrong(client: httpx.AsyncClient, demo: Json) -> None:
     body = {**demo, "parameters": {"fast": 0, "x": 1}, "symbols": ["APPL"]}
     answer = (await client.post(f"{API}/validate", json=body)).json()

@@ -170,7 +170,7 @@ def test_without_a_terminal_progress_is_a_few_plain_lines() -> None:
     lines = Lines(Console(file=out, width=80))
     for percent in range(101):
         stage = (
-            "collect_data" if percent < 30 else "indicators" if percent < 60 else "simulate" if percent < 90 else "save"
+            "collect_data" if percent < 5 else "indicators" if percent < 10 else "simulate" if percent < 95 else "save"
         )
         lines.progress({"status": "running", "progress": float(percent), "current_step": stage})
     lines.log("warning", "[bold]not markup[/bold]")

@@ -12,6 +12,7 @@ from candles import candles, still
 from harness import bars_of
 from markets import Columns, codes, days, prices, run, run_signals, run_weights
 
+import backproof
 from backproof.domain.config import parse_config
 from backproof.engine.bars import Bars
 from backproof.engine.decisions import Signals, Weights
@@ -339,3 +340,14 @@ def test_a_run_of_symbols_dates_and_a_benchmark_that_are_not_there_names_them() 
         with pytest.raises(InvalidInput) as caught:
             simulate({**given, **more}, bars)
         assert [error.pointer for error in caught.value.errors] == pointers
+
+
+def test_a_frame_in_place_of_bars_is_told_how_to_become_some() -> None:
+    frame: Any = pa.table({"symbol": ["A"], "date": ["2024-01-02"], "close": [1.0]})
+    config = {"name": "x", "strategy_type": "buy_and_hold", "symbols": ["A"]}
+    with pytest.raises(TypeError, match=r"Table with backproof\.Bars\.from_frame"):
+        simulate(config, frame)
+
+
+def test_the_package_shows_what_it_offers() -> None:
+    assert {"simulate", "Bars", "__version__"} <= set(dir(backproof))

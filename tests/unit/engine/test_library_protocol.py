@@ -359,7 +359,7 @@ def test_every_strategy_says_its_rule_its_source_and_where_its_parameters_are_se
         ("near_52_week_high", {"lookback": 1}, "/parameters/lookback", "greater than or equal to 2"),
         ("fixed_weights", {"weights": {"A": "half"}}, "/parameters/weights/A", "number"),
         ("fixed_weights", {"weights": {"A": 101.0}}, "/parameters/weights/A", "less than or equal to 100"),
-        ("fixed_weights", {"weights": [0.5]}, "/parameters/weights", "dictionary"),
+        ("fixed_weights", {"weights": [0.5]}, "/parameters/weights", "named options"),
         ("pairs_spread", {"exit": 2.0}, "/parameters/exit", "less than entry"),
         ("pairs_spread", {"stop": 2.0}, "/parameters/stop", "greater than entry"),
         ("pairs_spread", {"lookback": 2}, "/parameters/lookback", "greater than or equal to 3"),

@@ -16,6 +16,10 @@ def notice(result: Result, code: str) -> Notice:
     return found
 
 
+def every_third_day(count: int) -> list[str]:
+    return [(dt.date(2023, 1, 2) + dt.timedelta(days=3 * n)).isoformat() for n in range(count)]
+
+
 def test_missing_bars_are_counted_by_symbol() -> None:
     market = {"A": without(prices([10.0] * 8), 2, 3), "B": without(prices([10.0] * 8), 5), "C": prices([10.0] * 8)}
     found = notice(run(market, "buy_and_hold"), "gaps")
@@ -71,8 +75,38 @@ def test_a_message_names_five_symbols_and_the_details_all() -> None:
 
 
 def test_a_clean_run_of_the_baseline_has_nothing_to_say() -> None:
-    result = run({"A": prices([10.0, 11.0, 12.0])}, "buy_and_hold", costs={"commission_rate": 0.001})
+    market = {"A": prices([10.0] * 130, dates=every_third_day(130))}
+    result = run(market, "buy_and_hold", costs={"commission_rate": 0.001})
     assert result.notices == []
+
+
+def test_a_run_of_less_than_a_year_says_that_figures_per_year_are_extrapolated() -> None:
+    for count, short in ((120, True), (126, False)):
+        found = run({"A": prices([10.0] * count, dates=every_third_day(count))}, "buy_and_hold")
+        assert ("short_run" in codes(found)) is short
+    part = run({"A": prices([10.0] * 200, dates=every_third_day(200))}, "buy_and_hold", start_date="2024-01-01")
+    assert notice(part, "short_run").details["days"] < 365
+
+
+def test_borrowed_cash_is_said_to_cost_nothing() -> None:
+    execution = {"max_leverage": 2.0, "sizing": {"value": 1.5}}
+    result = run_signals({"A": prices([100.0] * 5)}, {"A": ["enter_long"]}, execution=execution)
+    assert notice(result, "free_credit").details["most"] == pytest.approx(-result.cash.min())
+    assert result.cash.min() == pytest.approx(-500.0)
+    whole = run_signals({"A": prices([100.0, 99.7, 101.3])}, {"A": ["enter_long"]}, costs={"commission_rate": 0.0013})
+    assert "free_credit" not in codes(whole), "all of the cash is none too much"
+
+
+def test_a_symbol_with_fewer_bars_than_a_strategy_needs_is_named() -> None:
+    market = {"A": prices([10.0 + t % 3 for t in range(60)]), "B": prices([10.0] * 20)}
+    sma = {"parameters": {"fast": 5, "slow": 30}}
+    found = notice(run(market, "sma_crossover", **sma), "never_decided")
+    assert found.details["symbols"] == ["B"]
+    assert found.details["needed"] <= 30
+    enough = {"A": market["A"], "B": prices([10.0] * (found.details["needed"] + 1))}
+    assert "never_decided" not in codes(run(enough, "sma_crossover", **sma))
+    before = run(market, "sma_crossover", **sma, symbols=["A"], start_date=market["A"]["date"][50])
+    assert "never_decided" not in codes(before), "bars before the run warm it up"
 
 
 def test_borrow_alone_is_a_run_without_trading_costs() -> None:

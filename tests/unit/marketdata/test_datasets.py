@@ -360,3 +360,27 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["[]", "[]"]
+
+
+@pytest.mark.parametrize(
+    ("dates", "options", "said"),
+    [
+        (["2020-01-03", "2020-01-06"], {}, None),
+        (["2020-01-03", "2020-01-04", "2020-01-05"], {}, "2 bars are on a Saturday or Sunday (America/New_York)"),
+        (["2020-01-04", "2020-01-06"], {}, "1 bar is on a Saturday or Sunday (America/New_York)"),
+        (["2020-01-04", "2020-01-05"], {"calendar": "24/7"}, None),
+        (["2020-01-05", "2020-01-12"], {"timeframe": "1w"}, None),
+        # Friday evening of UTC is Saturday in Seoul: the times were Seoul's, and were taken for UTC
+        (["2020-01-03 15:05", "2020-01-03 15:30"], {"timeframe": "5m", "calendar": "XKRX"}, "2 bars are on a Saturday"),
+        (["2020-01-03 15:05"], {"timeframe": "5m", "calendar": "XKRX", "local_times": True}, None),
+    ],
+    ids=str,
+)
+async def test_bars_on_days_when_no_exchange_is_open_are_told(
+    datasets: DatasetService, tmp_path: Path, dates: list[str], options: dict[str, Any], said: str | None
+) -> None:
+    file = prices(tmp_path, "symbol,date,close\n" + "".join(f"A,{date},10\n" for date in dates))
+    report = await datasets.import_file(file, "weekends", **options)
+    found = [warning for warning in report.warnings if "Saturday" in warning]
+    assert len(found) == (said is not None)
+    assert said is None or found[0].startswith(said)

@@ -71,6 +71,21 @@ async def test_an_identical_request_is_done_at_once_with_the_same_result(
     assert await services.repository.count(Execution, (eq("run_id", run.id),)) == 0
 
 
+async def test_a_source_that_is_left_out_is_written_down(services: ServiceFactory, demo_config: dict[str, Any]) -> None:
+    """Another default tomorrow changes no run of today, and saying what is the default anyway changes nothing."""
+    named = {**demo_config, "data_source": "demo"}
+    unnamed = {name: value for name, value in named.items() if name != "data_source"}
+    first = await submit(services, unnamed)
+    assert first.config.data_source == "demo"
+    await services.runner(never).run_waiting()
+    assert (await submit(services, named)).cached_from == first.id
+    services.datasets._default = "another"
+    again = await services.orchestrator.rerun(first.id, OWNER, SubmitOptions())
+    assert (again.config.data_source, again.cached_from) == ("demo", first.id)
+    waits = await services.orchestrator.submit(unnamed, OWNER, options=SubmitOptions(wait_for_data=True))
+    assert (waits.status, waits.config.data_source) == (Status.PENDING, "another")
+
+
 async def test_its_history_says_where_the_result_is_from(services: ServiceFactory, first: Backtest) -> None:
     run = await submit(services, mine())
     events = await services.monitoring.events(run.id)

@@ -66,7 +66,7 @@ async def test_progress_and_equity_are_told_while_bars_are_simulated(
             break
     progress = [e.data["progress"] for e in frames if e.type == EventType.PROGRESS]
     assert progress == sorted(progress)
-    assert {0.0, 30.0, 60.0, 90.0} <= set(progress)
+    assert {0.0, 5.0, 10.0, 95.0} <= set(progress)
     assert any(60 < value < 90 for value in progress), "the simulation's own share is work done, not steps"
     curves = [e.data for e in frames if e.type == EventType.EQUITY]
     assert curves

@@ -168,7 +168,8 @@ def inspected(given: Mapping[str, object]) -> tuple[BacktestConfig | None, list[
 def beyond(known: Sequence[FieldError], found: Sequence[FieldError]) -> list[FieldError]:
     """What was found about other fields: one that was left out as wrong had its default then."""
     wrong = {error.pointer for error in known}
-    return [error for error in found if error.pointer not in wrong]
+    lists = {pointer.rpartition("/")[0] for pointer in wrong if pointer.rpartition("/")[2].isdigit()}
+    return [error for error in found if error.pointer not in wrong | lists]
 
 
 def warmup_of(config: BacktestConfig) -> int | None:

@@ -94,7 +94,7 @@ class Admission:
         self, run_id: str, owner: str, given: Mapping[str, object], options: SubmitOptions, missing: list[FieldError]
     ) -> Backtest:
         """A new run that waits for data."""
-        return self._document(run_id, owner, parse_config(given), options).model_copy(
+        return self._document(run_id, owner, parse_config(self._datasets.named(given)), options).model_copy(
             update={"waiting_for": missing_data(missing), "pending_at": utc_now()}
         )
 
@@ -155,8 +155,10 @@ def digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
 
 
-def warnings_of(config: BacktestConfig, coverage: list[Coverage]) -> list[Notice]:
-    """What the result's notices would say and is known before."""
+def warnings_of(config: BacktestConfig, coverage: list[Coverage], warmup: int | None) -> list[Notice]:
+    """What the result's notices would say and is known before. warmup: see `warmup_of`"""
+    from backproof.engine.notices import never_decided  # late: numpy
+
     warnings: list[Notice] = []
     if not any(value for name, value in config.costs.model_dump().items() if name != "borrow_rate"):
         warnings.append(Notice(code="no_costs", message="no costs: commission and slippage are all zero"))
@@ -164,6 +166,10 @@ def warnings_of(config: BacktestConfig, coverage: list[Coverage]) -> list[Notice
         warnings.append(
             Notice(code="optimistic_fill", message="same_close fills at the price the decision was made on: optimistic")
         )
+    traded = coverage[: len(config.symbols)]
+    bars = [series.bars_before + series.bars_in_run for series in traded]
+    if (undecided := never_decided([series.symbol for series in traded], bars, warmup)) is not None:
+        warnings.append(undecided)
     warnings.extend(series_notice(s.symbol, s.note) for s in coverage if s.note)
     return warnings
 

@@ -8,7 +8,7 @@ from backproof.engine.strategies import beyond, inspected
 from backproof.errors import InvalidInput
 from backproof.services.datasets import Coverage, DatasetService
 
-_WHICH_DATA = ("/data_source", "/timeframe")  # with another one than was meant, every symbol would be unknown
+_WHICH_DATA = ("data_source", "timeframe", "symbols")  # with others than were meant, nothing can be said of the data
 
 
 async def checked(datasets: DatasetService, given: Mapping[str, object]) -> tuple[BacktestConfig, list[Coverage]]:
@@ -16,9 +16,9 @@ async def checked(datasets: DatasetService, given: Mapping[str, object]) -> tupl
 
     The strategy is asked in a thread: a plug-in is anybody's code, and the event loop must not wait for it.
     """
-    config, errors = await asyncio.to_thread(inspected, given)
+    config, errors = await asyncio.to_thread(inspected, datasets.named(given))
     coverage: list[Coverage] = []
-    if config is not None and not any(error.pointer in _WHICH_DATA for error in errors):
+    if config is not None and not any(error.pointer.split("/")[1] in _WHICH_DATA for error in errors):
         try:
             coverage = await datasets.check(config)
         except InvalidInput as error:

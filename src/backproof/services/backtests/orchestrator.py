@@ -111,11 +111,12 @@ class BacktestOrchestrator:
         except InvalidInput as error:
             return Validation(valid=False, errors=list(error.errors))
         identical = await self._admission.identical(request, owner)
+        warmup = await asyncio.to_thread(warmup_of, request.config)
         return Validation(
             valid=True,
-            warnings=warnings_of(request.config, request.coverage),
+            warnings=warnings_of(request.config, request.coverage, warmup),
             coverage=request.coverage,
-            warmup=await asyncio.to_thread(warmup_of, request.config),
+            warmup=warmup,
             estimate=await self._estimator.estimate(request.config, request.coverage, request.work_units),
             identical=identical.id if identical else None,
         )

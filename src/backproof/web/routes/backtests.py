@@ -10,6 +10,7 @@ from backproof.services.backtests import bulk
 from backproof.web import cursors
 from backproof.web.bodies import StrictRoute
 from backproof.web.dependencies import Owner, Run, RunId, Services
+from backproof.web.errors import SUBMIT
 from backproof.web.examples import BULK_EXAMPLES, PATCH_EXAMPLES, SUBMIT_EXAMPLES
 from backproof.web.openapi import body_problems, problems
 from backproof.web.schemas.backtests import (
@@ -48,7 +49,7 @@ IdempotencyKey = Annotated[
 
 @router.post(
     "",
-    operation_id="submit_backtest",
+    operation_id=SUBMIT,
     summary="Submit a backtest",
     response_model=SubmittedOut,
     response_description="Saved; it runs as soon as a worker is free.",

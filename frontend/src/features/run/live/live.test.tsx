@@ -142,7 +142,7 @@ describe('the stages', () => {
 
   it('before the first bar is known, there is a share of the stage', () => {
     const nothing = { done: 0, total: 0, checkpoint: null };
-    const page = show(<StageStepper stage="collect_data" percent={15} bars={nothing} seconds={{}} />);
+    const page = show(<StageStepper stage="collect_data" percent={2.5} bars={nothing} seconds={{}} />);
     expect(page.textContent).toContain('50%');
   });
 });

@@ -11,6 +11,7 @@ const TONES: Readonly<Record<string, Tone>> = {
   events_disagree: 'warn',
   survivorship: 'warn',
   symbol_without_bars: 'warn',
+  never_decided: 'warn',
   dropped_entries: 'warn',
 };
 const SERIOUS: readonly Tone[] = ['danger', 'warn', 'info', 'accent'];
@@ -33,6 +34,7 @@ export function noticeValues({ details }: Notice): Record<string, string | numbe
     symbols: names.slice(0, NAMED).join(', ') + (names.length > NAMED ? ` +${names.length - NAMED}` : ''),
     count: typeof details.trades === 'number' ? details.trades : counts || listed(details.bars),
     gaps: listed(details.long_gaps),
+    needed: typeof details.needed === 'number' ? details.needed : 0,
     date: typeof details.date === 'string' ? details.date : '',
     symbol: typeof details.symbol === 'string' ? details.symbol : '',
   };

@@ -1,0 +1,1 @@
+import{r as e,t}from"./SavedLog-CVl6W1Ql.js";import{ot as n}from"./base-B28YEwXw.js";var r=n();function i({run:n}){return(0,r.jsxs)(`div`,{className:`stack`,children:[(0,r.jsx)(e,{id:n.backtest_id}),(0,r.jsx)(t,{id:n.backtest_id,height:520})]})}export{i as default};

@@ -1,0 +1,1 @@
+import{O as e,ot as t}from"./base-B28YEwXw.js";import{t as n}from"./use-format-CZY9jCAr.js";import{t as r}from"./use-now-C3PcilYm.js";var i=t();function a({at:t}){let a=n(),o=r();return(0,i.jsx)(e,{label:a.dateTime(t),children:(0,i.jsx)(`time`,{dateTime:t,className:`num`,children:a.ago(t,o)})})}export{a as t};
