@@ -52,6 +52,8 @@ def show_result(console: Console, backtest: Plain, curve: Plain | None, everythi
     console.print(Text(_subject(config, curve), style="dim"), soft_wrap=True)
     if error := backtest.get("error"):
         console.print(Text(f"\n{error.get('message', '')}", style="red"), soft_wrap=True)
+        for frame in (error.get("details") or {}).get("traceback") or []:  # of a strategy's own code
+            console.print(Text(f"  {frame}", style="dim"), soft_wrap=True)
     if metrics := backtest.get("metrics"):
         if backtest.get("costs"):  # said below, with the other costs
             metrics = {name: value for name, value in metrics.items() if name != "costs_paid"}

@@ -20,7 +20,8 @@ from lifecycle_support import (
 
 from backproof.domain.backtest import Backtest, RunError
 from backproof.domain.lifecycle import Stage, Status
-from backproof.errors import Conflict, NotFound, StorageFailed
+from backproof.engine.strategies import plugins
+from backproof.errors import Conflict, InvalidInput, NotFound, StorageFailed
 from backproof.services.backtests.attempt import Attempt
 from backproof.services.backtests.runner import BacktestRunner
 from backproof.services.backtests.transitions import Outcome
@@ -235,6 +236,17 @@ async def test_what_may_not_be_resumed_is_refused(runs: Runs) -> None:
     done = await runs.undisturbed(mine())
     with pytest.raises(Conflict, match="completed"):
         await orchestrator.resume(done.id, OWNER)
+
+
+async def test_a_run_whose_strategy_is_gone_is_not_resumed_and_stays_as_it_is(runs: Runs) -> None:
+    run = await runs.cancelled(mine(**KINDS["events"]), 60)
+    with runs.monkeypatch.context() as patch:
+        patch.setattr(plugins, "_loaded", plugins.Registry(plugins=()))
+        with pytest.raises(InvalidInput, match="no strategy is called adds_slowly"):
+            await runs.services.orchestrator.resume(run.id, OWNER)
+    kept = await runs.get(run.id)
+    assert (kept.status, kept.result, kept.checkpoint) == (Status.CANCELLED, run.result, run.checkpoint)
+    assert (await runs.finish(run.id)).status == Status.COMPLETED
 
 
 async def test_a_run_that_is_being_deleted_is_not_resumed(runs: Runs) -> None:

@@ -20,7 +20,7 @@ from backproof.domain.backtest import (
 from backproof.domain.documents import Change, Order, Repository, Where, eq, utc_now
 from backproof.domain.events import EventType
 from backproof.domain.lifecycle import Status
-from backproof.engine.strategies import warmup_of
+from backproof.engine.strategies import check_config, warmup_of
 from backproof.errors import Conflict, IdempotencyMismatch, InvalidInput, NotFound, QueueFull, StorageFailed
 from backproof.services.backtests import log_lines, queries, transitions
 from backproof.services.backtests.admission import (
@@ -123,8 +123,10 @@ class BacktestOrchestrator:
 
     async def get(self, run_id: str, owner: str) -> Backtest:
         run = await self._repository.get(Backtest, run_id)
-        if run is None or run.owner_id != owner or run.deleted_at is not None:
+        if run is None or run.owner_id != owner:
             raise NotFound(f"there is no backtest {run_id!r}", backtest_id=run_id)
+        if run.deleted_at is not None:
+            raise NotFound(f"backtest {run_id} was deleted; within a day it can be restored", backtest_id=run_id)
         return run
 
     async def find(self, query: BacktestQuery, owner: str) -> Page[Backtest]:
@@ -204,8 +206,12 @@ class BacktestOrchestrator:
         raise Conflict(f"backtest {run_id} is {run.status} already", status=run.status)
 
     async def resume(self, run_id: str, owner: str) -> Backtest:
-        """Let a cancelled or failed run go on from its checkpoint, to the result it would have had."""
+        """Let a cancelled or failed run go on from its checkpoint, to the result it would have had.
+
+        InvalidInput where its strategy is not there any more, or would refuse it now: it stays as it is.
+        """
         run = await self.get(run_id, owner)
+        await asyncio.to_thread(check_config, run.config)
         await self._refuse_full_queue(owner)
         if (changed := await self._ledger.change(run, transitions.resumed)) is not None:
             await self._execution.hint()
