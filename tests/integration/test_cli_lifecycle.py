@@ -402,7 +402,7 @@ def test_a_deleted_run_is_in_the_bin_until_it_is_restored(prompt: Prompt) -> Non
 def test_an_unknown_backtest_is_one_line_and_bad_input(prompt: Prompt, command: str) -> None:
     for run_id in (UNKNOWN, "no/id"):
         said = prompt(command, run_id)
-        assert (said.code, said.err) == (2, f"error: backtest {run_id} was deleted; within a day it can be restored\n")
+        assert (said.code, said.err) == (2, f"error: there is no backtest '{run_id}'\n")
     watched = prompt("resume", UNKNOWN, "--watch")
     assert (watched.code, watched.err) == (2, f"error: there is no backtest '{UNKNOWN}'\n")
 
