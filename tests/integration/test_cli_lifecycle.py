@@ -388,7 +388,7 @@ def test_a_deleted_run_is_in_the_bin_until_it_is_restored(prompt: Prompt) -> Non
     assert deleted.code == 2
     assert deleted.out == f"{run_id}: deleted; `backproof restore {run_id}` brings it back\n"
     assert deleted.err == f"error: there is no backtest '{UNKNOWN}'\n"
-    assert prompt("show", run_id).code == 2
+    assert "was deleted; within a day it can be restored" in prompt("show", run_id).err
     assert run_id in prompt("list", "--deleted").out
     assert prompt("restore", run_id).out == f"{run_id}: restored, completed\n"
     assert "Sharpe ratio" in prompt("show", run_id).out

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from backproof.cli import plot, tables
+from backproof.cli.result import show_result
 from backproof.cli.screen import Lines, Live
 from backproof.services.backtests.definitions import definitions
 
@@ -246,3 +247,17 @@ def test_attempts_say_who_worked_how_long_and_how_it_ended() -> None:
     rows = [line.split() for line in text_of(tables.attempts_table(attempts)).splitlines()[2:]]
     assert rows[0] == ["1", "2026-01-01", "00:00:00", "2.5", "s", "host:1", "the", "worker", "died"]
     assert rows[1] == ["2", "2026-01-01", "00:00:03", "host:2", "goes", "on"]
+
+
+def test_a_failed_run_names_the_line_of_the_strategy() -> None:
+    error = {
+        "code": "strategy_error",
+        "message": "mine failed on 2023-01-02: ValueError: boom",
+        "details": {"traceback": ["mine.py:3 in on_bar: x = [1]/0"]},
+    }
+    out = io.StringIO()
+    backtest = {"status": "failed", "name": "x", "config": {"symbols": ["A"], "strategy_type": "mine"}, "error": error}
+    show_result(Console(file=out, width=100), backtest, None)
+    message, frame = (line for line in out.getvalue().splitlines() if "mine failed" in line or "on_bar" in line)
+    assert message == "mine failed on 2023-01-02: ValueError: boom"
+    assert frame == "  mine.py:3 in on_bar: x = [1]/0"
