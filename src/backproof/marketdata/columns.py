@@ -116,6 +116,10 @@ def time_column(
     good = good & ~outside
     if daily:
         inside = good & (moments != days)
+        if int(inside.sum()) > max(1, int(good.sum()) // 2):
+            raise wrong_file(
+                "bars_within_a_day", f"column {name} has times of day: say how long the bars are, such as timeframe 5m"
+            )
         file.problems.add_where(
             inside,
             file.numbers,

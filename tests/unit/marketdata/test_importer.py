@@ -254,6 +254,12 @@ def test_a_wrong_row_is_named(csv: Write, row: str, expected: str) -> None:
     assert expected in message
 
 
+def test_a_file_of_bars_within_a_day_is_asked_for_their_length_once(csv: Write) -> None:
+    rows = "".join(f"A,2020-01-03 {hour:02}:30,1,2,1,1,1\n" for hour in range(9, 16))
+    (message,) = errors_of(csv(HEADER + rows))
+    assert message.endswith("column date has times of day: say how long the bars are, such as timeframe 5m")
+
+
 @pytest.mark.parametrize(
     ("row", "expected"),
     [

@@ -53,7 +53,7 @@ export function RunHeading({
             {more > 0 && ` ${t('run.more_symbols', { n: f.integer(more) })}`}
           </span>
           {period && <span className="num">{period}</span>}
-          {run.timeframe !== '1d' && <span>{run.timeframe}</span>}
+          {run.timeframe !== '1d' && <span>{t(`common.timeframe_${run.config.timeframe}`)}</span>}
           <TagLine run={run} />
         </span>
       }

@@ -177,7 +177,7 @@ function RunFacts({ run }: { run: Backtest }) {
         {config.start_date || config.end_date
           ? `${config.start_date ?? ''} – ${config.end_date ?? ''}`
           : t('list.whole_history')}{' '}
-        · {config.timeframe}
+        · {t(`common.timeframe_${config.timeframe}`)}
       </span>,
     ],
     [

@@ -94,7 +94,7 @@ function SourceFields() {
         value={draft.timeframe}
         options={[...new Set([...there, draft.timeframe])].map((one) => ({
           value: one,
-          label: t(`new.timeframe_${one}`),
+          label: t(`common.timeframe_${one}`),
         }))}
         onChange={(timeframe) => change({ timeframe: timeframe as Timeframe })}
         hint={there.length === 1 ? t('new.timeframe_only') : undefined}
