@@ -209,6 +209,14 @@ async def test_another_strategys_runs_serve_until_there_is_one_of_its_own(servic
     assert await estimator(services).seconds("sma_crossover", 1000) == 5.0
 
 
+async def test_a_plug_ins_first_run_is_not_estimated_from_others(services: ServiceFactory) -> None:
+    """Its own code may take any time; the second one is known."""
+    await learn(services, [Sample(1000, 5.0)], "sma_crossover")
+    assert await estimator(services).seconds("my_plug_in", 1000) is None
+    await learn(services, [Sample(1000, 700.0)], "my_plug_in")
+    assert await estimator(services).seconds("my_plug_in", 1000) == 700.0
+
+
 @pytest.mark.parametrize(
     "changes",
     [

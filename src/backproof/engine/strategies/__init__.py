@@ -90,6 +90,10 @@ def _by_name() -> dict[str, type[Strategy]]:
     return {strategy.name: strategy for strategy in _BUILT_IN}
 
 
+def is_built_in(name: str) -> bool:
+    return name in _by_name()
+
+
 def _plugins() -> plugins.Registry:
     return plugins.registry(_by_name().keys())
 

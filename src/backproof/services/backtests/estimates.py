@@ -11,6 +11,7 @@ from backproof.domain.backtest import Backtest
 from backproof.domain.config import BacktestConfig
 from backproof.domain.documents import Condition, Op, Order, Repository, eq, utc_now
 from backproof.domain.lifecycle import Status
+from backproof.engine.strategies import is_built_in
 from backproof.errors import InvalidInput
 from backproof.services.backtests.limits import MemoryLimit
 from backproof.services.backtests.models import Estimate
@@ -79,6 +80,8 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
 
 class Estimator:
     """A line through the newest undisturbed runs of the same strategy; of any strategy while there are none of it.
+
+    A plug-in's first run is not estimated: its own code may take a thousand times as long as what is built in.
 
     slots: runs at once; reserve: more of them for owners who have none running
     """
@@ -159,12 +162,12 @@ class Estimator:
         return statistics.median(sample.seconds for sample in samples) if samples else None
 
     async def _known(self, strategy_type: str | None) -> list[Sample]:
-        """Samples of a strategy, of any while it has none; None: of all."""
+        """Samples of a strategy, of any while a built-in one has none; None: of all."""
         read_at, samples = self._samples.get(strategy_type, (-_FRESH_SECONDS, []))
         if samples and time.monotonic() - read_at < _FRESH_SECONDS:
             return samples
         samples = await self._read(strategy_type)
-        if strategy_type is not None and not samples:
+        if strategy_type is not None and not samples and is_built_in(strategy_type):
             samples = await self._known(None)
         if samples:
             self._samples[strategy_type] = (time.monotonic(), samples)
