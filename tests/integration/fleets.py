@@ -167,7 +167,7 @@ class Client:
         """Whether it is in the middle."""
         status = self.get(f"{run_id}/status")
         assert status["status"] not in FINAL, "the run was over before its middle was seen"
-        return bool(status["status"] == "running" and 62 < status["progress"] < 85)
+        return bool(status["status"] == "running" and 16 < status["progress"] < 80)
 
     def computes(self, run_id: str) -> int:
         """pid of the process that has it."""

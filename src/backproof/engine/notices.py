@@ -1,7 +1,5 @@
 """What a reader of a result must know before trusting its numbers."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from backproof.domain.backtest import Notice
@@ -9,6 +7,7 @@ from backproof.domain.config import BacktestConfig
 from backproof.engine.arrays import FloatArray, IntArray
 from backproof.engine.bars import RunBars
 from backproof.engine.calendar import days_spanned
+from backproof.engine.foreseen import named
 from backproof.engine.frames import unexplained
 from backproof.engine.layout import BY_DELISTING, BY_MARGIN, DROPPED, EXPIRED, KEY_BAR, KEY_REASON, KEY_SYMBOL
 from backproof.engine.metrics import DAYS_PER_YEAR
@@ -16,7 +15,6 @@ from backproof.engine.metrics import DAYS_PER_YEAR
 FEW_TRADES = 30
 LONG_GAP_DAYS = 10  # no exchange closes longer for holidays
 SURVIVORS, SURVIVOR_YEARS = 5, 3
-_NAMED = 5  # symbols listed by name in a message; the details hold all
 
 
 def no_costs(config: BacktestConfig) -> Notice | None:
@@ -80,17 +78,6 @@ def free_credit(cash: FloatArray) -> Notice | None:
     )
 
 
-def never_decided(symbols: Sequence[str], bars: Sequence[int], warmup: int | None) -> Notice | None:
-    """bars: of each symbol, up to the run's end; warmup: bars before a strategy's first decision, None: not known"""
-    if warmup is None or not (without := [s for s, n in zip(symbols, bars, strict=True) if 0 < n <= warmup]):
-        return None
-    return Notice(
-        code="never_decided",
-        message=f"too few bars to decide on, the strategy needs {warmup} before its first decision: {_names(without)}",
-        details={"symbols": without, "needed": warmup},
-    )
-
-
 def not_traded(run: RunBars) -> Notice | None:
     """Symbols without a bar in the run."""
     panel = run.panel
@@ -101,7 +88,7 @@ def not_traded(run: RunBars) -> Notice | None:
         return None
     return Notice(
         code="symbol_without_bars",
-        message=f"no bars in the run: {_names(without)}",
+        message=f"no bars in the run: {named(without)}",
         details={"symbols": without},
     )
 
@@ -121,7 +108,7 @@ def gaps(run: RunBars) -> Notice | None:
         return None
     parts = []
     if missing:
-        parts.append(f"{sum(missing.values())} bars are missing in {_names(list(missing))}")
+        parts.append(f"{sum(missing.values())} bars are missing in {named(list(missing))}")
     if len(long):
         worst = long[np.argmax(steps[long])]
         parts.append(
@@ -145,7 +132,7 @@ def events_disagree(config: BacktestConfig, run: RunBars) -> Notice | None:
     return Notice(
         code="events_disagree",
         message="adj_close moves where no split or dividend is given, so raw prices may miss some of them: "
-        f"{_names(found)}",
+        f"{named(found)}",
         details={"symbols": found},
     )
 
@@ -190,7 +177,7 @@ def _counted(
     if not found:
         return None
     total = sum(found.values())
-    message = f"{total} {what[total > 1]} {happened}: {_names(list(found))}"
+    message = f"{total} {what[total > 1]} {happened}: {named(list(found))}"
     return Notice(code=code, message=message, details={"symbols": found})
 
 
@@ -202,7 +189,7 @@ def delisted(fill_keys: IntArray, symbols: tuple[str, ...]) -> Notice | None:
     return Notice(
         code="delisted",
         message=f"{len(names)} {'position' if len(names) == 1 else 'positions'} closed at the last close, because the "
-        f"data end before the run: {_names(names)}",
+        f"data end before the run: {named(names)}",
         details={"symbols": names},
     )
 
@@ -234,8 +221,3 @@ def sizing_ignored(config: BacktestConfig, by_weight: bool) -> Notice | None:
     return Notice(
         code="sizing_ignored", message="execution.sizing is for signal strategies: this one sets target weights"
     )
-
-
-def _names(symbols: list[str]) -> str:
-    shown = ", ".join(symbols[:_NAMED])
-    return shown if len(symbols) <= _NAMED else f"{shown} and {len(symbols) - _NAMED} more"

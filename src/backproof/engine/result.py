@@ -13,6 +13,7 @@ from backproof.engine import analysis, layout, notices, statistics, tables
 from backproof.engine import fingerprint as identity
 from backproof.engine.arrays import FloatArray, IntArray
 from backproof.engine.calendar import DateArray, days_spanned, last_of_each
+from backproof.engine.foreseen import never_decided
 from backproof.engine.metrics import Metrics, headline, reasons, versus
 from backproof.engine.tables import Records
 
@@ -234,7 +235,7 @@ class Result:
             notices.sizing_ignored(self.config, self._by_weight),
             notices.short_run(self._run),
             notices.not_traded(self._run),
-            notices.never_decided(self.symbols, self._own_bars(), self._warmup()),
+            never_decided(self.symbols, self._own_bars(), self._warmup()),
             notices.gaps(self._run),
             notices.events_disagree(self.config, self._run),
             notices.survivors(self._run),

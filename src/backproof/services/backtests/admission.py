@@ -10,6 +10,7 @@ from backproof.domain.backtest import Backtest, Missing, Notice
 from backproof.domain.config import BacktestConfig, parse_config
 from backproof.domain.documents import Order, Repository, eq, utc_now
 from backproof.domain.lifecycle import Priority, Status
+from backproof.engine.foreseen import never_decided
 from backproof.engine.strategies import find_strategy
 from backproof.errors import FieldError, InvalidInput
 from backproof.services.backtests import queries
@@ -157,8 +158,6 @@ def digest(value: object) -> str:
 
 def warnings_of(config: BacktestConfig, coverage: list[Coverage], warmup: int | None) -> list[Notice]:
     """What the result's notices would say and is known before. warmup: see `warmup_of`"""
-    from backproof.engine.notices import never_decided  # late: numpy
-
     warnings: list[Notice] = []
     if not any(value for name, value in config.costs.model_dump().items() if name != "borrow_rate"):
         warnings.append(Notice(code="no_costs", message="no costs: commission and slippage are all zero"))
