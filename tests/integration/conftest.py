@@ -42,11 +42,13 @@ def long_prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pq.write_table(table, path)
     config = {
         "name": "a long one",
-        "strategy_type": "equal_weight",
-        "parameters": {"rebalance": "daily", "start": "first_bar"},
+        # simulates for most of its time, where one that rebalances spends it on saving what it did
+        "strategy_type": "dollar_cost_averaging",
+        "parameters": {"rebalance": "daily", "instalments": days},
+        "initial_capital": 500_000_000,
         "symbols": symbols,
         "data_source": "long",
-        "execution": {"fill": "next_close"},
+        "execution": {"fill": "next_close", "fractional_shares": False},
         "costs": {"commission_rate": 0.0001},
     }
     path.with_suffix(".yaml").write_text(json.dumps(config))  # JSON is YAML
