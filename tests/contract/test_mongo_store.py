@@ -85,7 +85,7 @@ async def test_every_call_fails_in_time_while_the_server_is_away_and_works_when_
 
 
 async def test_callers_who_leave_cost_no_connections(url: str) -> None:
-    repository = await MongoRepository.open(url, MODELS, max_connections=3)
+    repository = await MongoRepository.open(url, MODELS, timeout_seconds=20, max_connections=3)
     port = int(url.rpartition(":")[2].partition("/")[0])
 
     def connections() -> set[int]:
