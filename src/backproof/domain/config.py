@@ -292,8 +292,8 @@ def field_errors(
     model: what was validated, whose option of a similar name an unknown one may have meant
     """
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    unknown = [e["loc"] for e in found if e["type"] == "extra_forbidden"] if model is not None else []
-    similar = {location: _similar(model, location) for location in unknown[:_SUGGESTIONS] if model is not None}
+    unknown = [e["loc"] for e in found if e["type"] == "extra_forbidden"][:_SUGGESTIONS]
+    similar = {location: _similar(model, location) for location in unknown} if model is not None else {}
     return [
         FieldError(
             pointer_of((*prefix, *e["loc"])),

@@ -63,7 +63,7 @@ def short_run(run: RunBars) -> Notice | None:
     return Notice(
         code="short_run",
         message="short run: figures per year, such as CAGR and Sharpe ratio, are extrapolated from less than one year",
-        details={"days": round(days)},
+        details={"days": days},
     )
 
 

@@ -1,6 +1,5 @@
 """The result of a run: arrays first, everything else made when it is first asked for."""
 
-from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +14,7 @@ from backproof.engine.arrays import FloatArray, IntArray
 from backproof.engine.calendar import DateArray, days_spanned, last_of_each
 from backproof.engine.foreseen import never_decided
 from backproof.engine.metrics import Metrics, headline, reasons, versus
+from backproof.engine.strategies import warmup_with
 from backproof.engine.tables import Records
 
 if TYPE_CHECKING:
@@ -228,6 +228,8 @@ class Result:
     def notices(self) -> list[Notice]:
         """What must be known before trusting the numbers; empty when there is nothing to say."""
         baseline = self._strategy is not None and self._strategy.kind == "baseline"
+        strategy, params = self._strategy, self._params
+        warmup = warmup_with(strategy, params) if strategy is not None and params is not None else None
         found = [
             notices.no_costs(self.config),
             notices.optimistic(self.config),
@@ -235,7 +237,7 @@ class Result:
             notices.sizing_ignored(self.config, self._by_weight),
             notices.short_run(self._run),
             notices.not_traded(self._run),
-            never_decided(self.symbols, self._own_bars(), self._warmup()),
+            never_decided(self.symbols, self._own_bars(), warmup),
             notices.gaps(self._run),
             notices.events_disagree(self.config, self._run),
             notices.survivors(self._run),
@@ -254,13 +256,6 @@ class Result:
         closes = self._run.panel.adjusted.close[: len(self.symbols), : self._run.stop]
         counts: list[int] = np.count_nonzero(~np.isnan(closes), axis=1).tolist()
         return counts
-
-    def _warmup(self) -> int | None:
-        if self._strategy is None or self._params is None:
-            return None
-        with suppress(Exception):  # a plug-in's own code
-            return max(0, int(self._strategy(self._params).warmup()))
-        return None
 
     def _insolvency_date(self) -> str:
         return str(self.dates[int(np.argmax(self.equity <= 0.0))])

@@ -457,7 +457,7 @@ def _on_weekends(table: "pa.Table", clock: MarketClock) -> str | None:
         return None
     column = table.column(1).to_numpy()
     days = local_days(column, clock.zone) if table.column_names[1] == "timestamp" else column.astype("datetime64[D]")
-    wrong = days[(days.astype(np.int64) + 3) % 7 >= 5]  # 1970-01-01 was a Thursday
+    wrong = days[~np.is_busday(days)]
     if not len(wrong):
         return None
     count = "1 bar is" if len(wrong) == 1 else f"{len(wrong):,} bars are"

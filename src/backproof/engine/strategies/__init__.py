@@ -179,10 +179,15 @@ def beyond(known: Sequence[FieldError], found: Sequence[FieldError]) -> list[Fie
 def warmup_of(config: BacktestConfig) -> int | None:
     """Own bars of a symbol before the first decision; None for a strategy that does not say, or fails to."""
     strategy = find_strategy(config.strategy_type)
-    if strategy is None:
-        return None
     with suppress(Exception):  # a plug-in's: its run will say what is wrong
-        return max(0, int(strategy(_parsed(strategy, config)).warmup()))
+        return warmup_with(strategy, _parsed(strategy, config)) if strategy is not None else None
+    return None
+
+
+def warmup_with(strategy: type[Strategy], params: BaseModel) -> int | None:
+    """The same of a class and its parsed parameters."""
+    with suppress(Exception):
+        return max(0, int(strategy(params).warmup()))
     return None
 
 
