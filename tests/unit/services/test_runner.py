@@ -2,18 +2,20 @@
 
 import asyncio
 import errno
+import math
 import threading
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lifecycle_support import OWNER, gate_at, import_prices, messages, mine, never, until
+from lifecycle_support import OWNER, becomes, gate_at, import_prices, messages, mine, never, until
 
 from backproof.bootstrap import ServiceFactory
 from backproof.domain.backtest import Backtest
-from backproof.domain.events import EventType
+from backproof.domain.events import DURABLE, EventType
 from backproof.domain.lifecycle import Status
 from backproof.errors import StorageFailed
 from backproof.services.backtests import attempt as attempt_module
@@ -24,10 +26,11 @@ from backproof.services.backtests.orchestrator import BacktestOrchestrator
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One bar per chunk and a report after each few of them, so that a short run has a middle."""
+    """One bar per chunk, a look at each, and a report after each few of them, so that a short run has a middle."""
     monkeypatch.setattr(attempt_module, "FIRST_CHUNK_WORK", 1)
     monkeypatch.setattr(attempt_module, "CHUNK_SECONDS", 0.0)
     monkeypatch.setattr(attempt_module, "LIVE_SECONDS", 0.0)
+    monkeypatch.setattr(attempt_module, "LOOK_SHARE", math.inf)
     monkeypatch.setattr(runner_module, "REPORT_SECONDS", 0.01)
 
 
@@ -53,11 +56,20 @@ async def test_a_cancelled_run_keeps_what_it_had_computed(
 
 @pytest.mark.usefixtures("slow")
 async def test_progress_and_equity_are_told_while_bars_are_simulated(
-    services: ServiceFactory, demo_config: dict[str, object]
+    services: ServiceFactory, demo_config: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     position = await services._stream.last_id()
     run = await services.orchestrator.submit(demo_config, OWNER)
-    await services.runner(never).run_waiting()
+
+    async def sent() -> bool:
+        frame = await services.monitoring.latest(run.id)
+        return frame is not None and frame["bars_done"] == 1999
+
+    with gate_at(2000, monkeypatch) as gate:
+        work = asyncio.create_task(services.runner(never).run_waiting())
+        await gate.reached()
+        await becomes(sent)
+    await work
     frames = []
     while True:
         position, found = await services._stream.read(position)
@@ -71,11 +83,11 @@ async def test_progress_and_equity_are_told_while_bars_are_simulated(
     curves = [e.data for e in frames if e.type == EventType.EQUITY]
     assert curves
     assert all(len(c["points"]) <= 400 and c["bars_done"] <= c["total_bars"] for c in curves)
-    durable = [e.seq for e in frames if e.type in (EventType.STATUS_CHANGE, EventType.LOG)]
+    durable = [e.seq for e in frames if e.type in DURABLE]
     assert durable == list(range(1, len(durable) + 1))
     late = await services.monitoring.latest(run.id)
     assert late is not None
-    assert 100 < late["bars_done"] <= late["total_bars"]
+    assert 1999 <= late["bars_done"] <= late["total_bars"]
     assert len(late["positions"]) == late["position_count"]
     assert late["trades"] > 5
 
@@ -191,16 +203,25 @@ class Forever:
 async def ended_by_a_limit(
     services: ServiceFactory, demo_config: dict[str, object], monkeypatch: pytest.MonkeyPatch, **changes: Any
 ) -> tuple[Backtest, list[str]]:
-    """A run whose strategy does not come back, and what the runner ended its process for."""
+    """A run whose strategy does not come back, and what the runner ended its process for.
+
+    due: the strategy is called at the run's deadline
+    """
     from backproof.engine.simulation import Simulation
 
     forever, ended = Forever(), []
-    monkeypatch.setattr(Simulation, "prepare", forever)
-    run = await services.orchestrator.submit(demo_config, OWNER)
     runner = services.runner(ended.append)
+
+    def prepare(*_: Any) -> None:
+        if changes.get("due"):
+            assert runner._current is not None
+            runner._current._deadline = time.monotonic()
+        forever()
+
+    monkeypatch.setattr(Simulation, "prepare", prepare)
+    run = await services.orchestrator.submit(demo_config, OWNER)
     if "memory" in changes:
         runner._e = replace(runner._e, memory=changes["memory"])
-    runner._max_seconds = changes.get("max_seconds", runner._max_seconds)
     work = asyncio.create_task(runner.run_waiting())
     if "cancel" in demo_config["tags"]:  # type: ignore[operator]
         await until(services, run.id, lambda r: r.progress.stage == "indicators")
@@ -214,7 +235,7 @@ async def test_a_strategy_that_does_not_come_back_is_ended_at_the_deadline(
     services: ServiceFactory, demo_config: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attempt_module, "DEADLINE_GRACE", 0.2)
-    done, ended = await ended_by_a_limit(services, demo_config, monkeypatch, max_seconds=0.3)
+    done, ended = await ended_by_a_limit(services, demo_config, monkeypatch, due=True)
     assert done.error is not None
     assert (done.status, done.error.code, done.error.stage) == (Status.FAILED, "deadline_exceeded", "indicators")
     assert ended == ["the strategy did not stop at the run's deadline"]

@@ -46,6 +46,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 LIVE_SECONDS = 0.25  # between two looks at the curve: at most four a second
+LOOK_SHARE = 0.05  # of the time that may go into them: those at many symbols come less often
 CHUNK_SECONDS = 0.1  # simulated between two looks at cancel and deadline
 FIRST_CHUNK_WORK = 500_000  # bars x symbols, before the speed of this run is known
 FIRST_BARS_BY_HAND = 200  # of a strategy that decides bar by bar: its own code may take any time
@@ -414,7 +415,7 @@ class Attempt:
             from backproof.services.backtests.live import seen_now
 
             self._seen = seen_now(simulation, self.run)
-            self._seen_at = began + max(LIVE_SECONDS, 20 * (time.monotonic() - began))
+            self._seen_at = began + max(LIVE_SECONDS, (time.monotonic() - began) / LOOK_SHARE)
 
     async def _keep_intermediate(self) -> None:
         now = time.monotonic()
