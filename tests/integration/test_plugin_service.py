@@ -148,6 +148,21 @@ CODE = '''
 
     Peeks = kind("p_peeks", target_weights=peeks)
 '''
+EDITED = """
+    class Given(SignalStrategy):
+        name = "p_edited"
+        version = "1"
+        summary = "In on every bar that a number divides."
+
+        class Params(Parameters):
+            number: int = 2
+
+        def signals(self, bars, indicators):
+            import numpy as np
+            mask = np.zeros(bars.close.shape, dtype=np.uint8)
+            mask[:, :: self.p.number], mask[:, 1 :: self.p.number] = 1, 2
+            return mask
+"""
 NAMES = {  # by entry point: the class
     f"p_{name}": name.title().replace("_", "")
     for name in (
@@ -164,7 +179,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_package(site, CODE, NAMES, distribution="tested-strategies", version="4.5", package="tested_strategies")
     broken = "    raise RuntimeError('out of order')"
     write_package(site, broken, {"p_broken": "X"}, distribution="broken-strategies", package="broken_strategies")
+    write_edited(site, EDITED)
     return site
+
+
+def write_edited(site: Path, code: str) -> None:
+    named = {"distribution": "edited-strategies", "package": "edited_strategies"}
+    write_package(site, code, {"p_edited": "Given"}, **named)
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +243,33 @@ def log_of(api: httpx.Client, run_id: str) -> list[dict[str, Any]]:
 
 
 # --- good ones
+
+
+def test_an_edited_strategy_is_in_force_without_a_restart(run: Run, api: httpx.Client, site: Path) -> None:
+    """In the process that answers and in those that compute."""
+
+    def seen() -> tuple[int, str]:
+        runs = [run("p_edited") for _ in range(4)]  # by several workers
+        assert [(done["status"], done["error"]) for done in runs] == [("completed", None)] * 4
+        ((trades, fingerprint),) = {(done["metrics"]["trades"], done["fingerprint"]) for done in runs}
+        return trades, fingerprint
+
+    def default() -> int:
+        return int(api.get("/strategies/p_edited").json()["defaults"]["number"])
+
+    assert default() == 2
+    often, first = seen()
+    write_edited(site, EDITED.replace("number: int = 2", "number: int = 9"))
+    assert default() == 9
+    seldom, second = seen()
+    assert 0 < seldom < often / 4
+    assert first != second
+    write_edited(site, "    def half(:\n")
+    answer = api.post("/backtests", json=config("p_edited"))
+    assert answer.status_code == 422
+    assert "SyntaxError" in answer.json()["errors"][0]["message"]
+    write_edited(site, EDITED)
+    assert seen() == (often, first)
 
 
 def test_every_form_runs_and_the_manifest_names_the_distribution(run: Run, api: httpx.Client) -> None:

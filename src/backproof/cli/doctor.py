@@ -113,12 +113,12 @@ def _versions() -> list[Check]:
 
 def _plugins() -> list[Check]:
     """Strategies of other packages, as this very environment has them."""
-    from backproof.engine.strategies import all_strategies, plugin_source, refused_plugins
+    from backproof.engine.strategies import all_strategies, plugin_of, refused_plugins
 
     found = [
-        Check(strategy.name, True, f"{source.distribution} {source.version}")
+        Check(strategy.name, True, f"{plugin.source.distribution} {plugin.source.version}")
         for strategy in all_strategies()
-        if (source := plugin_source(strategy)) is not None
+        if (plugin := plugin_of(strategy)) is not None
     ]
     found += [
         Check(

@@ -43,7 +43,7 @@ The strategy `$name` for backproof.
 ```sh
 python -m pytest                 # its tests, the look-ahead probe among them
 pip install --no-deps -e .       # into the environment that backproof runs in
-backproof strategies             # lists it; a running service sees it after a restart
+backproof strategies             # lists it; a running service sees it after a restart, and edits from then on at once
 backproof run backtest.yaml
 backproof probe backtest.yaml    # does it know the future?
 ```

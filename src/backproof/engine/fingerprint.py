@@ -7,7 +7,6 @@ import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +16,8 @@ from pydantic import BaseModel
 from backproof import __version__
 from backproof.domain.config import BacktestConfig
 from backproof.engine.bars import Bars, RunBars, content_hash
-from backproof.engine.strategies import plugin_source
-from backproof.engine.strategies.plugins import package_of
+from backproof.engine.strategies import plugin_of
+from backproof.engine.strategies.source_files import code_of
 
 if TYPE_CHECKING:
     from backproof.engine.strategies import Strategy
@@ -66,43 +65,11 @@ def code_hash(kind: "type[Strategy]") -> str:
         for path in (Path(inspect.getfile(kind)), *(engine / name for name in used), *language):
             digest.update(path.read_bytes())
         return digest.hexdigest()
-    if (source := plugin_source(kind)) is not None:
-        digest.update(f"{source.distribution} {source.version}\n".encode())
-    directories = package_of(kind)
-    digest.update(_files_hash(directories) if directories else _own_source(kind))
-    return digest.hexdigest()
-
-
-@cache
-def _files_hash(directories: tuple[str, ...]) -> bytes:
-    """Hash over names and contents of every file that belongs to a package, but for what Python makes of them."""
-    digest = hashlib.sha256()
-    for directory in map(Path, directories):
-        for path in sorted(directory.rglob("*")):
-            if path.is_file() and path.suffix != ".pyc" and not path.name.startswith("."):
-                content = hashlib.sha256(path.read_bytes()).hexdigest()
-                digest.update(f"{path.relative_to(directory).as_posix()}\n{content}\n".encode())
-    return digest.digest()
-
-
-def _own_source(kind: type) -> bytes:
-    """The file a class is written in; where there is none (a notebook), the machine code of its methods."""
-    try:
-        return Path(inspect.getfile(kind)).read_bytes()
-    except (OSError, TypeError):
-        codes = [
-            vars(base)[name].__code__ for base in kind.__mro__ for name in sorted(vars(base)) if _is_own(base, name)
-        ]
-        return "\n".join(map(_code_text, codes)).encode()
-
-
-def _is_own(base: type, name: str) -> bool:
-    return not base.__module__.startswith(("backproof.", "builtins", "abc")) and inspect.isfunction(vars(base)[name])
-
-
-def _code_text(code: CodeType) -> str:
-    constants = [_code_text(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
-    return repr((code.co_name, code.co_code, code.co_names, code.co_varnames, constants))
+    if (plugin := plugin_of(kind)) is not None:
+        digest.update(f"{plugin.source.distribution} {plugin.source.version}\n".encode())
+        digest.update(plugin.code)
+        return digest.hexdigest()
+    return hashlib.sha256(code_of(kind)).hexdigest()
 
 
 def identify(
@@ -127,8 +94,8 @@ def identify(
 
 def plugin_versions(kind: "type[Strategy] | None") -> dict[str, str] | None:
     """The distribution that a strategy is a plug-in of and its version; None for any other strategy."""
-    source = plugin_source(kind) if kind is not None else None
-    return None if source is None else {"distribution": source.distribution, "version": source.version}
+    plugin = plugin_of(kind) if kind is not None else None
+    return None if plugin is None else {"distribution": plugin.source.distribution, "version": plugin.source.version}
 
 
 @cache

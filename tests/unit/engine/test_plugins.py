@@ -19,7 +19,7 @@ from backproof.engine.strategies import (
     built_in_strategies,
     check_config,
     find_strategy,
-    plugin_source,
+    plugin_of,
     plugins,
     refused_plugins,
     warmup_of,
@@ -35,7 +35,7 @@ def loaded(site: Path) -> plugins.Registry:
     sys.path.insert(0, str(site))
     try:
         declared = [e for d in distributions(path=[str(site)]) for e in d.entry_points if e.group == plugins.GROUP]
-        return plugins.load(declared, TAKEN)
+        return plugins.load(lambda: declared, TAKEN)
     finally:
         sys.path.remove(str(site))
         for name in [name for name in sys.modules if name.split(".")[0].endswith("_strategies")]:
@@ -195,8 +195,10 @@ def test_installed_plug_ins_are_strategies_like_any_other(on_path: Path, whole_b
     kind = find_strategy("given")
     assert kind is not None
     assert all_strategies() == [*built_in_strategies(), kind]
-    assert plugin_source(kind) == plugins.Source("given = given_strategies:Given", "given-strategies", "1.2.3")
-    assert plugin_source(built_in_strategies()[0]) is None
+    plugin = plugin_of(kind)
+    assert plugin is not None
+    assert plugin.source == plugins.Source("given = given_strategies:Given", "given-strategies", "1.2.3")
+    assert plugin_of(built_in_strategies()[0]) is None
     bars = whole_bars
     config = {"name": "x", "strategy_type": "given", "symbols": ["A"]}
     result = backproof.simulate(config, bars)

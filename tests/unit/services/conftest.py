@@ -58,7 +58,7 @@ async def services(settings: Settings) -> AsyncIterator[ServiceFactory]:
 async def runs(services: ServiceFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     """On prices of 250 bars, with strategies of the tests and a worker that hears soon of what it was asked."""
     source = plugins.Source("tests = here", "tests", "1")
-    found = tuple(plugins.Plugin(strategy, source) for strategy in (AddsSlowly, Hoards))
+    found = tuple(plugins.Plugin(strategy, source, b"its code") for strategy in (AddsSlowly, Hoards))
     monkeypatch.setattr(plugins, "_loaded", plugins.Registry(plugins=found))
     monkeypatch.setattr(runner_module, "REPORT_SECONDS", 0.01)
     await import_prices(services, tmp_path, bars=250)

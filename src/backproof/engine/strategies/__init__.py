@@ -39,8 +39,9 @@ __all__ = [
     "check_config",
     "configured",
     "find_strategy",
-    "plugin_source",
+    "plugin_of",
     "refused_plugins",
+    "renew_plugins",
     "warmup_of",
 ]
 
@@ -112,9 +113,15 @@ def configured(config: Mapping[str, object] | BacktestConfig, strategy: type[Str
     return parse_config(config)
 
 
-def plugin_source(strategy: type[Strategy]) -> plugins.Source | None:
-    """The distribution that a strategy is a plug-in of; None for a built-in and for a class of one's own."""
-    return None if strategy in _BUILT_IN else _plugins().source(strategy)
+def plugin_of(strategy: type[Strategy]) -> plugins.Plugin | None:
+    """The plug-in that a strategy is; None for a built-in and for a class of one's own."""
+    return None if strategy in _BUILT_IN else _plugins().plugin(strategy)
+
+
+def renew_plugins(name: str | None = None) -> None:
+    """Load plug-ins again whose files have changed. name: of the strategy that is wanted; a built-in needs none."""
+    if name is None or not is_built_in(name):
+        plugins.renew(_by_name().keys())
 
 
 def refused_plugins() -> tuple[plugins.Refused, ...]:

@@ -1,7 +1,8 @@
 """Strategies of other installed packages, found by the entry point group `backproof.strategies`.
 
-They are loaded once per process, when a name is asked for that no built-in has. Whatever is wrong with one of them is
-kept as a reason to show; nothing it does while it is loaded goes further. A plug-in is trusted code all the same.
+They are loaded when a name is asked for that no built-in has, and again when their files have changed and `renew` is
+called. Whatever is wrong with one of them is kept as a reason to show; nothing it does while it is loaded goes further.
+A plug-in is trusted code all the same.
 """
 
 import contextlib
@@ -11,10 +12,10 @@ import re
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -30,6 +31,7 @@ from backproof.engine.strategies.base import (
     WeightStrategy,
 )
 from backproof.engine.strategies.failures import own_frames
+from backproof.engine.strategies.source_files import Stamp, code_of, places, stamps, unload
 
 GROUP = "backproof.strategies"
 
@@ -45,6 +47,7 @@ _METHODS = {
 _TEXTS = {"version": 50, "summary": 500}  # longest
 _MOST_REASON = 400
 _MOST_SCHEMA = 200_000  # characters
+_LOADS = 3  # of files that change while they are loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """A strategy of another package that can be run."""
+    """A strategy of another package that can be run. code: what it is written in, see `code_of`"""
 
     strategy: type[Strategy]
     source: Source
+    code: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +79,30 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Every declared plug-in, in the order of distribution and entry point."""
+    """Every declared plug-in, in the order of distribution and entry point.
+
+    roots: where they are written; written: the files there, as they were loaded
+    """
 
     plugins: tuple[Plugin, ...] = ()
     refused: tuple[Refused, ...] = ()
+    roots: frozenset[Path] = frozenset()
+    written: Mapping[Path, Stamp] = field(default_factory=dict)
 
     def find(self, name: str) -> type[Strategy] | None:
         return next((plugin.strategy for plugin in self.plugins if plugin.strategy.name == name), None)
 
-    def source(self, strategy: type[Strategy]) -> Source | None:
-        """The distribution that a class is a plug-in of."""
-        return next((plugin.source for plugin in self.plugins if plugin.strategy is strategy), None)
+    def plugin(self, strategy: type[Strategy]) -> Plugin | None:
+        """The plug-in that a class is."""
+        return next((plugin for plugin in self.plugins if plugin.strategy is strategy), None)
 
     def reason(self, name: str) -> str | None:
         """Why the plug-in of this name was refused."""
         return next((f"{one.source.distribution}: {one.reason}" for one in self.refused if name in one.names), None)
+
+    def is_current(self) -> bool:
+        """Whether every file is still as it was loaded."""
+        return stamps(self.roots) == self.written
 
 
 _EMPTY = Registry()
@@ -100,18 +113,23 @@ _loaded: Registry | None = None
 
 def registry(taken: Collection[str]) -> Registry:
     """All plug-ins, loaded at the first call. taken: names of built-ins, which no plug-in may have."""
-    global _loading, _loaded
     if _loaded is None:
         with _lock:
             if _loading:  # a plug-in asks for strategies while it is imported
                 return _EMPTY
             if _loaded is None:
-                _loading = True
-                try:
-                    _loaded = load(entry_points(group=GROUP), taken)
-                finally:
-                    _loading = False
+                return _load(taken)
     return _loaded
+
+
+def renew(taken: Collection[str]) -> None:
+    """Load every plug-in again if a file of one of them is not as it was loaded: an edit, or another version."""
+    if _loaded is None or _loaded.is_current():
+        return
+    with _lock:
+        if not _loading and not _loaded.is_current():  # else somebody has done it meanwhile
+            unload(_loaded.roots)
+            _load(taken)
 
 
 def forget() -> None:
@@ -120,12 +138,34 @@ def forget() -> None:
     _loaded = None
 
 
-def load(declared: Iterable[EntryPoint], taken: Collection[str]) -> Registry:
+def _load(taken: Collection[str]) -> Registry:
+    global _loading, _loaded
+    _loading = True
+    try:
+        _loaded = load(lambda: entry_points(group=GROUP), taken)
+    finally:
+        _loading = False
+    return _loaded
+
+
+def load(declared: Callable[[], Iterable[EntryPoint]], taken: Collection[str]) -> Registry:
     """Import and check what packages declare. Raises nothing that a plug-in does."""
+    for _ in range(_LOADS - 1):
+        found = _imported_all(declared(), taken)
+        if found.is_current():
+            return found
+        unload(found.roots)
+    return _imported_all(declared(), taken)
+
+
+def _imported_all(declared: Iterable[EntryPoint], taken: Collection[str]) -> Registry:
     plugins: list[Plugin] = []
     refused: list[Refused] = []
+    written: dict[Path, dict[Path, Stamp]] = {}  # by root, as it was before anything of it was imported
     for entry in sorted(declared, key=lambda entry: (_source(entry).distribution, entry.name, entry.value)):
         source = _source(entry)
+        for root in places(entry.module):
+            written.setdefault(root, stamps([root]))
         strategy, reason = _imported(entry)
         if reason is None:
             reason = problem(strategy)
@@ -136,8 +176,12 @@ def load(declared: Iterable[EntryPoint], taken: Collection[str]) -> Registry:
             names = frozenset({entry.name, *([named] if isinstance(named, str) else [])} - set(taken))
             refused.append(Refused(source, names, reason[:_MOST_REASON]))
         elif all(plugin.strategy is not strategy for plugin in plugins):  # declared twice is no conflict
-            plugins.append(Plugin(strategy, source))
-    return _without_conflicts(plugins, refused)
+            home = places(strategy.__module__)  # of another package, if the entry names what it has imported
+            for root in home:
+                written.setdefault(root, stamps([root]))
+            plugins.append(Plugin(strategy, source, code_of(strategy)))
+    together = {path: stamp for stamped in written.values() for path, stamp in stamped.items()}
+    return _without_conflicts(plugins, refused, frozenset(written), together)
 
 
 def _source(entry: EntryPoint) -> Source:
@@ -245,7 +289,9 @@ def _params_problem(strategy: Any) -> str | None:
     return None
 
 
-def _without_conflicts(plugins: list[Plugin], refused: list[Refused]) -> Registry:
+def _without_conflicts(
+    plugins: list[Plugin], refused: list[Refused], roots: frozenset[Path], written: Mapping[Path, Stamp]
+) -> Registry:
     """Two packages with one name: neither is run, because nobody could say which of them a result is of."""
     by_name: dict[str, list[Plugin]] = defaultdict(list)
     for plugin in plugins:
@@ -258,22 +304,8 @@ def _without_conflicts(plugins: list[Plugin], refused: list[Refused]) -> Registr
             continue
         reason = f"{plugin.strategy.name} is also the name of a strategy of {', '.join(same)}: uninstall one"
         refused.append(Refused(plugin.source, frozenset({plugin.strategy.name}), reason))
-    return Registry(tuple(alone), tuple(refused))
+    return Registry(tuple(alone), tuple(refused), roots, written)
 
 
 def _names(kinds: Iterable[type]) -> str:
     return ", ".join(kind.__name__ for kind in kinds)
-
-
-@cache
-def package_of(strategy: type[Strategy]) -> tuple[str, ...]:
-    """Directories of the outermost regular package that a class is written in; none for a single file or a script."""
-    directories: tuple[str, ...] = ()
-    parts = strategy.__module__.split(".")
-    for length in range(len(parts), 0, -1):
-        module = sys.modules.get(".".join(parts[:length]))
-        if getattr(module, "__file__", None) is None:  # a namespace that several distributions share
-            break
-        if hasattr(module, "__path__"):
-            directories = tuple(module.__path__)  # type: ignore[union-attr]
-    return directories

@@ -39,11 +39,15 @@ class SubmitOptions:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A checked request. work_units: bars to simulate, over all symbols; hash: equal for equal results"""
+    """A checked request.
+
+    work_units: bars to simulate, over all symbols; code: hash of the strategy's; hash: equal for equal results
+    """
 
     config: BacktestConfig
     coverage: list[Coverage]
     work_units: int
+    code: str
     hash: str
 
     @property
@@ -64,10 +68,14 @@ class Admission:
         config, coverage = await checked(self._datasets, given)
         units = work_units(config, coverage)
         await self._estimator.refuse_too_large(config, coverage)
-        return Request(config, coverage, units, await asyncio.to_thread(_request_hash, config, coverage))
+        code = await asyncio.to_thread(_code_of, config)
+        return Request(config, coverage, units, code, _request_hash(config, coverage, code))
 
     async def identical(self, request: Request, owner: str) -> Backtest | None:
-        """The newest completed run of this owner with the same configuration, data and code."""
+        """The newest completed run of this owner with the same configuration, data and code; None: there is none.
+
+        Code may have changed between that run's submit and its start: what it was computed by counts too.
+        """
         found = await self._repository.find(
             Backtest,
             (
@@ -79,7 +87,7 @@ class Admission:
             Order("created_at", descending=True),
             limit=1,
         )
-        return found[0] if found else None
+        return found[0] if found and _was_computed_by(request.code, found[0]) else None
 
     async def waiting_run(self, run_id: str, owner: str, request: Request, options: SubmitOptions) -> Backtest:
         """A new run that waits for a worker."""
@@ -138,15 +146,30 @@ def work_units(config: BacktestConfig, coverage: list[Coverage]) -> int:
     return sum(series.bars_in_run for series in coverage if series.symbol in config.symbols)
 
 
-def _request_hash(config: BacktestConfig, coverage: list[Coverage]) -> str:
+def _code_of(config: BacktestConfig) -> str:
+    from backproof.engine.fingerprint import code_hash  # late: it needs numpy
+
+    strategy = find_strategy(config.strategy_type)
+    return "" if strategy is None else code_hash(strategy)  # gone since it was checked: its run will say so
+
+
+def _was_computed_by(code: str, run: Backtest) -> bool:
+    from backproof.engine.fingerprint import ENGINE_SEMANTICS
+
+    if run.manifest is None:
+        return False
+    return bool(run.manifest["strategy"]["code_hash"] == code and run.manifest["engine_semantics"] == ENGINE_SEMANTICS)
+
+
+def _request_hash(config: BacktestConfig, coverage: list[Coverage], code: str) -> str:
     """Equal for two requests that must give the same result: configuration without labels, data files, code, engine."""
-    from backproof.engine.fingerprint import ENGINE_SEMANTICS, code_hash  # late: they need numpy
+    from backproof.engine.fingerprint import ENGINE_SEMANTICS
 
     return digest(
         {
             "config": config.model_dump(mode="json", exclude={"name", "tags"}),
             "data": {series.symbol: [series.sha256, series.calendar] for series in coverage},
-            "code": code_hash(find_strategy(config.strategy_type)),
+            "code": code,
             "engine": ENGINE_SEMANTICS,
         }
     )

@@ -14,6 +14,7 @@ from backproof.domain.backtest import Backtest, Intermediate, Progress, RunError
 from backproof.domain.documents import utc_now
 from backproof.domain.events import Event, EventType
 from backproof.domain.lifecycle import STAGE_SPAN, Stage, Status
+from backproof.engine.strategies import renew_plugins
 from backproof.errors import (
     BackproofError,
     BrokerUnavailable,
@@ -149,6 +150,7 @@ class Attempt:
         self._say(log_lines.bars_loaded(loaded.table.num_rows, len(bars.symbols)))
 
         await self._enter(Stage.INDICATORS)
+        await self._called(renew_plugins, config.strategy_type)
         simulation = self._simulation = await self._called(Simulation, config, bars)
         await self._called(simulation.prepare)
         if run.attempt > 1:

@@ -4,9 +4,9 @@ from typing import Any
 
 from pydantic import Field
 
-from backproof.engine.strategies import Strategy, plugin_source
+from backproof.engine.strategies import Strategy, plugin_of
 from backproof.engine.strategies.base import Form
-from backproof.engine.strategies.plugins import Refused
+from backproof.engine.strategies.plugins import Refused, Source
 from backproof.web.schemas.common import Out, PageOut
 
 
@@ -16,6 +16,10 @@ class PluginOut(Out):
     distribution: str = Field(examples=["backproof-example-strategies"])
     version: str = Field(examples=["1.0.0"])
 
+    @classmethod
+    def of(cls, source: Source) -> "PluginOut":
+        return cls(distribution=source.distribution, version=source.version)
+
 
 class RefusedPluginOut(PluginOut):
     """An installed plug-in that cannot be run."""
@@ -24,7 +28,7 @@ class RefusedPluginOut(PluginOut):
     reason: str = Field(description="Why, in one sentence.", examples=["has no version"])
 
     @classmethod
-    def of(cls, refused: Refused) -> "RefusedPluginOut":
+    def of_refused(cls, refused: Refused) -> "RefusedPluginOut":
         source = refused.source
         return cls(entry=source.entry, distribution=source.distribution, version=source.version, reason=refused.reason)
 
@@ -52,7 +56,7 @@ class StrategyOut(Out):
     def of(cls, strategy: type[Strategy]) -> "StrategyOut":
         schema = strategy.Params.model_json_schema()
         properties: dict[str, Any] = schema.setdefault("properties", {})
-        form, source = getattr(strategy, "form", None), plugin_source(strategy)
+        form, plugin = getattr(strategy, "form", None), plugin_of(strategy)
         return cls(
             name=strategy.name,
             version=strategy.version,
@@ -62,7 +66,7 @@ class StrategyOut(Out):
             source=strategy.source,
             long_only=strategy.long_only,
             form=form if isinstance(form, str) else None,
-            plugin=PluginOut(distribution=source.distribution, version=source.version) if source else None,
+            plugin=None if plugin is None else PluginOut.of(plugin.source),
             parameters=schema,
             defaults={name: value["default"] for name, value in properties.items() if "default" in value},
         )
