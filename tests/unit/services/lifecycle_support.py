@@ -19,6 +19,7 @@ from backproof.services.backtests.host import this_host
 from backproof.services.backtests.ledger import Draft
 
 OWNER = "local"
+PATIENCE = 60.0  # seconds: a limit that no machine comes to, however long it stands still in between
 DEAD_PID = 2**22 + 1  # beyond every kernel's pid limit
 
 
