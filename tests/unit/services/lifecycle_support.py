@@ -130,7 +130,7 @@ class Gate:
     def passed(self, position: int) -> None:
         if position >= self.bar and not self._open.is_set():
             self._reached.set()
-            assert self._open.wait(20), "nobody has opened the gate"
+            assert self._open.wait(PATIENCE), "nobody has opened the gate"
 
 
 @contextmanager
