@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import servers
 from mongo_servers import Missing
@@ -17,6 +18,13 @@ SETTINGS = (
     *("MONGODB_URL", "REMAP_SIGTERM", "BACKPROOF_PARENT_PID", "MAX_BACKTEST_MEMORY_MB", "STORAGE_URL"),
     *("STORAGE_CACHE_MB", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"),
 )
+
+
+# the same examples in every ordinary run (see property/examples.py), and none fails because it took long
+settings.register_profile(
+    "ordinary", deadline=None, derandomize=not int(os.environ.get("PROPERTY_EXAMPLES", "0")), database=None
+)
+settings.load_profile("ordinary")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -19,6 +19,7 @@ from backproof.cli.migrating import migrate_files
 from backproof.domain.clock import MarketClock
 from backproof.errors import Conflict, InvalidSettings, NotFound, StorageFailed
 from backproof.settings import load_settings
+from backproof.storage import opening
 from backproof.storage.lake import Lake
 from backproof.storage.manifests import LOG_ENTRIES, ManifestLog
 from backproof.storage.moving import copy_lake
@@ -40,6 +41,13 @@ def endpoint() -> Iterator[str]:
         yield url
     for name, value in kept.items():
         os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No request to a store that works is given up because the machine stood still."""
+    for name in ("CONNECT_SECONDS", "SILENCE_SECONDS"):
+        monkeypatch.setattr(opening, name, 20.0)
 
 
 @pytest.fixture(params=["directory", "bucket"])
@@ -372,6 +380,7 @@ def test_a_store_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.Monk
         s3.Bucket(f"s3://{BUCKET}").make()
         lake = Lake(open_files(at(f"s3://{BUCKET}/x", tmp_path)), None)
         path = lake.write_result("bt-1", 1, section()).path
+        monkeypatch.setattr(opening, "SILENCE_SECONDS", 2.0)
         fresh = Lake(open_files(at(f"s3://{BUCKET}/x", tmp_path / "fresh")), None)
         hang(server)
         began = time.monotonic()

@@ -112,7 +112,8 @@ async def test_a_document_that_changes_meanwhile_is_noticed(pair: Pair) -> None:
         await move(source, target, MODELS, "old")
 
 
-def test_the_command_moves_there_and_back(java_url: str, tmp_path: Path) -> None:
+def test_the_command_moves_there_and_back(java_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONGODB_TIMEOUT_SECONDS", "20")
     url = with_database(java_url, f"command_{tmp_path.name}"[:60])
 
     def cli(*arguments: str, directory: str = "data") -> subprocess.CompletedProcess[str]:

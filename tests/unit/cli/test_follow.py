@@ -182,8 +182,27 @@ def test_a_server_that_comes_back_elsewhere_is_found() -> None:
         assert api.url == back.url
 
 
-def test_a_server_that_stays_away_is_given_up_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "LOST_SECONDS", 1.0)
+class Clock:
+    """Time that passes only where somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(follow, "time", made)
+    return made
+
+
+def test_a_server_that_stays_away_is_given_up_in_one_sentence(clock: Clock) -> None:
     seen = Seen()
     with scripted([initial("running", 1)]) as server:
         url = server.url
@@ -191,14 +210,15 @@ def test_a_server_that_stays_away_is_given_up_in_one_sentence(monkeypatch: pytes
         Follower(api, RUN, seen).until_final(never, nothing)
     assert "\n" not in raised.value.message
     assert seen.times_lost
+    assert follow.LOST_SECONDS < clock.now <= follow.LOST_SECONDS + 1.0
 
 
-def test_a_server_that_refuses_every_connection_is_given_up_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "LOST_SECONDS", 0.3)
-    scripts: list[Script] = [[4429] for _ in range(20)]
+@pytest.mark.usefixtures("clock")
+def test_a_server_that_refuses_every_connection_is_given_up_with_its_reason() -> None:
+    scripts: list[Script] = [[4429] for _ in range(100)]
     with scripted(*scripts) as server, pytest.raises(ApiError, match="as the script says"):
         followed(server)
-    assert len(server.asked_after) < 8  # it waits longer each time
+    assert len(server.asked_after) < 2 * follow.LOST_SECONDS  # it waits longer each time
 
 
 def test_who_stops_watching_is_let_go_although_the_server_is_away() -> None:

@@ -110,7 +110,8 @@ def answering(text: bytes | None) -> Iterator[str]:
         thread.join(10)
 
 
-def test_a_web_process_must_answer_with_200() -> None:
+def test_a_web_process_must_answer_with_200(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backproof.cli.health.ANSWER_SECONDS", 30.0)
     with answering(b"HTTP/1.1 200 OK\r\n\r\n") as url:
         assert answers(url)
     with answering(b"HTTP/1.1 500 Internal Server Error\r\n\r\n") as url:

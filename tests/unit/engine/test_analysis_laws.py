@@ -218,6 +218,6 @@ def test_a_million_bars_with_countless_drawdowns_need_no_loop_over_bars() -> Non
     started = time.process_time()
     m, _ = measure(equity, gross=equity, dates=dates)
     table = drawdown_table(equity, dates, 100.0)
-    assert time.process_time() - started < 3.0  # measured 0.2 on an idle machine; quadratic would never end
+    assert time.process_time() - started < 20.0  # measured 0.2 on an idle machine; quadratic would never end
     assert len(table) == 10
     assert m["average_drawdown"] is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from checkpoint_support import AddsSlowly, Hoards, Runs
-from lifecycle_support import import_prices
+from lifecycle_support import PATIENCE, import_prices
 
 from backproof.bootstrap import ServiceFactory
 from backproof.engine.strategies import plugins
@@ -41,14 +41,24 @@ def _warm_engine() -> None:
     warm()
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No run is ended and no call given up because the machine stood still: a test of such a limit sets it itself."""
+    for name in ("DEADLINE_GRACE", "CANCEL_GRACE", "CANCEL_GRACE_BEFORE"):
+        monkeypatch.setattr(attempt_module, name, PATIENCE)
+    monkeypatch.setattr(runner_module, "HAND_OVER_SECONDS", PATIENCE)
+    for module in ("redis", "queue"):
+        monkeypatch.setattr(f"backproof.messaging.{module}.CALL_SECONDS", PATIENCE)
+
+
 @pytest.fixture
 def settings(tmp_path: Path, redis_url: str) -> Settings:
-    return Settings(data_dir=tmp_path / "data", redis_url=redis_url)
+    return Settings(data_dir=tmp_path / "data", redis_url=redis_url, worker_lease_seconds=PATIENCE)
 
 
 @pytest.fixture
 async def services(settings: Settings) -> AsyncIterator[ServiceFactory]:
-    factory = await ServiceFactory.open(settings)
+    factory = await ServiceFactory.open(settings, PATIENCE)
     await factory._redis.delete(BACKTEST_EXECUTION)  # hints of other tests
     yield factory
     await factory.close()

@@ -19,6 +19,7 @@ from backproof.services.backtests.host import this_host
 from backproof.services.backtests.ledger import Draft
 
 OWNER = "local"
+PATIENCE = 60.0  # seconds: a limit that no machine comes to, however long it stands still in between
 DEAD_PID = 2**22 + 1  # beyond every kernel's pid limit
 
 
@@ -129,7 +130,7 @@ class Gate:
     def passed(self, position: int) -> None:
         if position >= self.bar and not self._open.is_set():
             self._reached.set()
-            assert self._open.wait(20), "nobody has opened the gate"
+            assert self._open.wait(PATIENCE), "nobody has opened the gate"
 
 
 @contextmanager

@@ -10,12 +10,12 @@ import pytest
 from checkpoint_support import KINDS, Runs, heard, settled
 from lifecycle_support import (
     OWNER,
+    PATIENCE,
     Gate,
     becomes,
     messages,
     mine,
     never,
-    until,
     worker,
 )
 
@@ -25,7 +25,9 @@ from backproof.domain.events import EventType
 from backproof.domain.lifecycle import Status
 from backproof.errors import NotFound, StorageFailed
 from backproof.services.backtests import attempt as attempt_module
+from backproof.services.backtests import runner as runner_module
 from backproof.services.backtests.attempt import Attempt
+from backproof.services.backtests.checkpoints import CheckpointService
 from backproof.services.backtests.runner import BacktestRunner
 from backproof.storage.lake import Lake
 
@@ -38,15 +40,13 @@ async def test_a_run_records_checkpoints_that_count_once_they_are_told(runs: Run
     run_id = await runs.submit(mine(**KINDS[kind]))
 
     async def look(runner: BacktestRunner, _: Gate) -> None:
-        at = (await until(runs.services, run_id, lambda r: r.checkpoint is not None)).checkpoint
+        await becomes(lambda: settled(runner))  # or the next one takes the place of the one that is looked at
+        at = (await runs.get(run_id)).checkpoint
         assert at is not None
         assert (at.fence, at.total_bars) == (1, 250)
         assert 0 < at.bar <= 120
         assert len(await runs.services.checkpoints.read(at)) == at.bytes
-        await becomes(lambda: settled(runner))
-        named = (await runs.get(run_id)).checkpoint
-        assert named is not None
-        assert runs.files(run_id) == {f"1/checkpoint-{named.bar}.bin"}, "the ones before it are gone"
+        assert runs.files(run_id) == {f"1/checkpoint-{at.bar}.bin"}, "the ones before it are gone"
 
     await runs.stopped(run_id, 120, look)
     done = await runs.get(run_id)
@@ -88,7 +88,7 @@ async def test_the_longer_a_checkpoint_takes_the_less_often_one_is_written(runs:
             attempt._checkpointed_at = time.monotonic() - waited
             await attempt._checkpoint_when_due(simulation)
             await becomes(lambda: settled(runner))
-            assert ((await runs.get(run_id)).seq > before.seq) is written
+            assert ((await runs.get(run_id)).checkpoint != before.checkpoint) is written
 
     await runs.stopped(run_id, 100, look)
 
@@ -220,6 +220,28 @@ async def test_the_intermediate_result_is_kept_for_who_looks_later_and_not_besid
     assert 0 < kept.bars_done <= 80
     await runs.finish(run.id)
     assert await runs.services.checkpoints.intermediate(run.id) is None
+
+
+@pytest.mark.usefixtures("eager")
+async def test_nothing_is_kept_any_more_once_an_ended_run_is_tidied(runs: Runs) -> None:
+    """An intermediate result that came after those before it were forgotten would stay beside the result."""
+
+    def reporters() -> int:
+        return sum("BacktestRunner._report" in repr(task.get_coro()) for task in asyncio.all_tasks())
+
+    forget, beside = CheckpointService.forget_intermediate, []
+
+    async def counted(self: CheckpointService, run: Backtest) -> None:
+        beside.append(reporters())
+        await forget(self, run)
+
+    async def look(_: BacktestRunner, __: Gate) -> None:
+        assert reporters() == 1
+
+    runs.monkeypatch.setattr(runner_module, "REPORT_SECONDS", PATIENCE)
+    runs.monkeypatch.setattr(CheckpointService, "forget_intermediate", counted)
+    await runs.stopped(await runs.submit(mine()), 80, look)
+    assert beside == [0]
 
 
 async def test_an_older_attempt_does_not_overwrite_the_intermediate_result_of_a_newer_one(runs: Runs) -> None:

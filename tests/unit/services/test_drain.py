@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lifecycle_support import OWNER, gate_at, import_prices, messages, mine, never, statuses
+from lifecycle_support import OWNER, becomes, gate_at, import_prices, messages, mine, never, statuses
 
 from backproof.bootstrap import ServiceFactory
 from backproof.domain.backtest import Backtest
@@ -31,6 +31,15 @@ async def submitted(services: ServiceFactory) -> Backtest:
 
 async def seen(services: ServiceFactory, run: Backtest) -> Backtest:
     return await services.orchestrator.get(run.id, OWNER)
+
+
+async def asked_to_stop(runner: runner_module.BacktestRunner) -> None:
+    """As soon as the run that it holds is to stop at its next bar."""
+
+    async def asked() -> bool:
+        return runner._current is not None and runner._current.asked_at is not None
+
+    await becomes(asked)
 
 
 async def hashes(services: ServiceFactory, run: Backtest) -> dict[str, Any]:
@@ -69,7 +78,7 @@ async def test_what_takes_longer_goes_on_elsewhere_to_the_same_bits(
         work = asyncio.create_task(runner.run_waiting())
         await gate.reached()
         draining = asyncio.create_task(runner.drain(0.0))
-        await asyncio.sleep(2 * runner_module.LIMIT_SECONDS)  # it has been asked by then
+        await asked_to_stop(runner)
         gate.let_go()
         await draining
     await work
@@ -102,7 +111,7 @@ async def runner_stopped_at(bar: int, runner: runner_module.BacktestRunner, monk
         work = asyncio.create_task(runner.run_waiting())
         await gate.reached()
         draining = asyncio.create_task(runner.drain(0.0))
-        await asyncio.sleep(2 * runner_module.LIMIT_SECONDS)
+        await asked_to_stop(runner)
         gate.let_go()
         await draining
         await work
@@ -181,7 +190,7 @@ async def test_a_run_that_its_owner_has_cancelled_ends_cancelled(
         await gate.reached()
         await services.orchestrator.cancel(run.id, OWNER)
         draining = asyncio.create_task(runner.drain(0.0))
-        await asyncio.sleep(2 * runner_module.LIMIT_SECONDS)
+        await asked_to_stop(runner)
         gate.let_go()
         await draining
         await work

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lifecycle_support import OWNER, gate_at, messages, never
+from lifecycle_support import OWNER, PATIENCE, gate_at, messages, never
 
 from backproof.bootstrap import ServiceFactory
 from backproof.domain.backtest import ResultFile
@@ -38,7 +38,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 async def small_services(small_disk: Path, redis_url: str) -> AsyncIterator[ServiceFactory]:
-    factory = await ServiceFactory.open(Settings(data_dir=small_disk / "data", redis_url=redis_url))
+    factory = await ServiceFactory.open(Settings(data_dir=small_disk / "data", redis_url=redis_url), PATIENCE)
     yield factory
     await factory.close()
 

@@ -5,19 +5,22 @@ import errno
 import math
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from checkpoint_support import heard
 from lifecycle_support import OWNER, becomes, gate_at, import_prices, messages, mine, never, until
 
 from backproof.bootstrap import ServiceFactory
 from backproof.domain.backtest import Backtest
-from backproof.domain.events import DURABLE, EventType
-from backproof.domain.lifecycle import Status
+from backproof.domain.events import DURABLE, Event, EventType
+from backproof.domain.lifecycle import Stage, Status
 from backproof.errors import StorageFailed
+from backproof.messaging.redis import EventStream
 from backproof.services.backtests import attempt as attempt_module
 from backproof.services.backtests import runner as runner_module
 from backproof.services.backtests.admission import SubmitOptions
@@ -36,12 +39,14 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("slow")
 async def test_a_cancelled_run_keeps_what_it_had_computed(
-    services: ServiceFactory, demo_config: dict[str, object]
+    services: ServiceFactory, demo_config: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = await services.orchestrator.submit(demo_config, OWNER)
-    work = asyncio.create_task(services.runner(never).run_waiting())
-    await until(services, run.id, lambda r: r.progress.bars_done > 100)
-    await services.orchestrator.cancel(run.id, OWNER)
+    run, runner = await services.orchestrator.submit(demo_config, OWNER), services.runner(never)
+    with gate_at(1000, monkeypatch) as gate:
+        work = asyncio.create_task(runner.run_waiting())
+        await gate.reached()
+        await services.orchestrator.cancel(run.id, OWNER)
+        await becomes(lambda: heard(runner))
     await work
     done = await services.orchestrator.get(run.id, OWNER)
     assert (done.status, done.partial) == (Status.CANCELLED, True)
@@ -50,7 +55,7 @@ async def test_a_cancelled_run_keeps_what_it_had_computed(
     await services.runner(never).run_waiting()
     uncancelled = await services.results.equity(await services.orchestrator.get(whole.id, OWNER))
     partial = await services.results.equity(done)
-    assert 100 < len(partial.equity) < len(uncancelled.equity)
+    assert len(partial.equity) == 1000 < len(uncancelled.equity)
     assert partial.equity == uncancelled.equity[: len(partial.equity)]
 
 
@@ -90,6 +95,32 @@ async def test_progress_and_equity_are_told_while_bars_are_simulated(
     assert 1999 <= late["bars_done"] <= late["total_bars"]
     assert len(late["positions"]) == late["position_count"]
     assert late["trades"] > 5
+
+
+async def test_what_is_told_of_a_stage_is_not_overtaken_by_what_comes_after_it(
+    services: ServiceFactory, demo_config: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stage begins while the reporter is telling of the one before."""
+    run = await services.orchestrator.submit(demo_config, OWNER)
+    attempt = attempt_module.Attempt(run, services.runner(never)._e, 10.0, 1.0)
+    go_on, told = asyncio.Event(), []
+
+    async def publish(_: EventStream, __: str, events: Sequence[Event]) -> None:
+        if attempt._stage == Stage.COLLECT_DATA:
+            await go_on.wait()
+        told.extend(event.data["progress"] for event in events)
+
+    monkeypatch.setattr(EventStream, "publish", publish)
+    running = run.model_copy(update={"status": Status.RUNNING})
+    first = asyncio.create_task(attempt._send_live(running))
+    await asyncio.sleep(0)
+    attempt._stage = Stage.SAVE
+    second = asyncio.create_task(attempt._send_live(running))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(first, second)
+    assert told == [0.0, 95.0]
 
 
 @pytest.mark.usefixtures("slow")

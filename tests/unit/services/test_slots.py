@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from lifecycle_support import DEAD_PID, OWNER, becomes, gate_at, messages, never, statuses, worker
+from lifecycle_support import DEAD_PID, OWNER, PATIENCE, becomes, gate_at, messages, never, statuses, worker
 from slot_takers import Inside, opened, take_turns
 
 from backproof.bootstrap import ServiceFactory
@@ -90,9 +90,16 @@ async def test_runners_in_several_processes_never_run_more_than_the_limit(
     monkeypatch.setattr(BacktestOrchestrator, "claim_next", counted)
     for _ in range(12):
         await services.orchestrator.submit(demo_config, OWNER, options=COMPUTED)
-    factories = [await ServiceFactory.open(settings) for _ in range(4)]
+    factories = [await ServiceFactory.open(settings, PATIENCE) for _ in range(4)]
+
+    async def two_run() -> bool:
+        return await count(services, Status.RUNNING) == 2
+
     try:
-        taken = await asyncio.gather(*(runner(factory, limit=2).run_waiting() for factory in factories))
+        with gate_at(500, monkeypatch):  # or one could be done with all of them before another has begun
+            working = [asyncio.create_task(runner(factory, limit=2).run_waiting()) for factory in factories]
+            await becomes(two_run)
+        taken = await asyncio.gather(*working)
     finally:
         for factory in factories:
             await factory.close()

@@ -26,7 +26,7 @@ async def test_what_is_printed_in_the_call_is_the_runs_and_nothing_else(capsys: 
         return 3
 
     def elsewhere() -> None:
-        other.wait(5)
+        other.wait(20)
         print("from another thread")
 
     with routed():
@@ -123,14 +123,18 @@ def test_the_kernel_refuses_what_would_go_far_beyond_the_limit_at_once() -> None
 
 
 ALARM = """
-import re, time
+import re, signal
 from backproof.services.backtests.watchdog import Watchdog
-with Watchdog(0.4, lambda reason: print("thread"), alarm=True) as watchdog:
-    for _ in range(10):
-        time.sleep(0.1)
-        watchdog.renewed()
+left = lambda: signal.getitimer(signal.ITIMER_REAL)[0]
+nothing = lambda reason: None
+with Watchdog(100.0, nothing, alarm=True) as watchdog:
+    assert 100.0 < left() <= 125.0
+    signal.setitimer(signal.ITIMER_REAL, 50.0)  # as later
+    watchdog.renewed()
+    assert 100.0 < left() <= 125.0
+assert left() == 0.0
 print("fine", flush=True)
-with Watchdog(0.4, lambda reason: print("thread"), alarm=True):
+with Watchdog(0.4, nothing, alarm=True):
     re.match(r"(a+)+$", "a" * 60 + "b")  # never lets another thread run
 """
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from lifecycle_support import OWNER, never, worker
+from lifecycle_support import OWNER, PATIENCE, never, worker
 from starlette.websockets import WebSocketState
 
 from backproof.bootstrap import ServiceFactory
@@ -12,6 +12,7 @@ from backproof.domain.backtest import Backtest
 from backproof.domain.events import DURABLE, Event, EventType
 from backproof.services.backtests.admission import SubmitOptions
 from backproof.services.backtests.transitions import Outcome
+from backproof.web import session
 from backproof.web.realtime import Hub
 from backproof.web.session import Session
 
@@ -45,7 +46,8 @@ class Socket:
 
 
 @pytest.fixture
-async def hub(services: ServiceFactory) -> AsyncIterator[Hub]:
+async def hub(services: ServiceFactory, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
+    monkeypatch.setattr(session, "GAP_SECONDS", PATIENCE)
     made = Hub(services.monitoring, 10, 100)
     reading = asyncio.create_task(made.run())
     async with asyncio.timeout(20):

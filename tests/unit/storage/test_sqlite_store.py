@@ -166,21 +166,25 @@ async def test_a_read_only_store_is_said(path: Path) -> None:
 async def test_a_writer_that_blocks_for_long_is_said_and_reading_goes_on(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("backproof.storage.sqlite.BUSY_SECONDS", 60.0)
+    patient = await opened(path)
     monkeypatch.setattr("backproof.storage.sqlite.BUSY_SECONDS", 0.2)
     repository = await opened(path)
     await repository.add(Counter(id="a"))
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
-    writing = asyncio.create_task(repository.update(Counter, "a", (), Change(inc={"value": 1})))
-    await asyncio.sleep(0)  # it is on its way now
-    assert await repository.get(Counter, "a") == Counter(id="a")
-    assert not writing.done()
+    waiting = asyncio.create_task(patient.update(Counter, "a", (), Change(inc={"value": 1})))
     with pytest.raises(StoreUnavailable, match=r"locked by another process for more than 0\.2 seconds"):
-        await writing
+        await repository.update(Counter, "a", (), Change(inc={"value": 1}))
+    for one in (patient, repository):
+        assert await one.get(Counter, "a") == Counter(id="a")
+    assert not waiting.done()
     blocker.execute("ROLLBACK")
     blocker.close()
-    assert await repository.update(Counter, "a", (), Change(inc={"value": 1})) is not None
-    await repository.close()
+    assert await waiting == Counter(id="a", value=1)
+    assert await repository.update(Counter, "a", (), Change(inc={"value": 1})) == Counter(id="a", value=2)
+    for one in (patient, repository):
+        await one.close()
 
 
 async def test_a_damaged_document_is_said(path: Path) -> None:

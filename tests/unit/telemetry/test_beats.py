@@ -92,7 +92,7 @@ def test_a_forked_child_does_not_keep_its_parents_sign_alive() -> None:
     command = [sys.executable, "-c", program, "worker", "30"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        process.wait(10)
+        process.wait(30)
         assert sightings() == []
     finally:
         os.killpg(process.pid, signal.SIGKILL)

@@ -91,7 +91,7 @@ async def test_a_stream_that_comes_back_makes_every_feed_read_the_store(monkeypa
         feed.stale = False
         feed.wake.clear()
         stream.items.put_nowait(item)
-        await asyncio.wait_for(feed.wake.wait(), 5)
+        await asyncio.wait_for(feed.wake.wait(), 20)
         assert hub.connected is connected
         assert feed.stale
         assert (hub.reason is None) is connected

@@ -112,6 +112,7 @@ class Attempt:
         self._lines: list[LogLine] = []
         self._lines_written = 0
         self._writing = asyncio.Lock()  # of lines
+        self._sending = asyncio.Lock()  # of live frames: a later one does not overtake an earlier one
         self._lost = False
         self._cancelled = run.status == Status.CANCELLING
         self._cancelled_at: float | None = None
@@ -464,17 +465,18 @@ class Attempt:
 
     async def _send_live(self, run: Backtest) -> None:
         """Progress, and the equity curve so far: latest-value frames, sent and kept for late viewers, never stored."""
-        self._sent_at = time.monotonic()
-        run = run.model_copy(update={"progress": self.progress()})
-        frames = [await self._e.monitoring.progress_frame(run)]
-        if self._seen is not None and self._stage == Stage.SIMULATE:
-            data = equity_data(self._seen)
-            frames.append(Event(type=EventType.EQUITY, seq=run.seq, timestamp=utc_now(), data=data))
-        try:
-            await self._e.stream.publish(run.id, frames)
-            await self._e.live.put(run.id, frames)
-        except BrokerUnavailable as error:
-            log.debug("live_not_sent", reason=str(error))
+        async with self._sending:
+            self._sent_at = time.monotonic()
+            run = run.model_copy(update={"progress": self.progress()})
+            frames = [await self._e.monitoring.progress_frame(run)]
+            if self._seen is not None and self._stage == Stage.SIMULATE:
+                data = equity_data(self._seen)
+                frames.append(Event(type=EventType.EQUITY, seq=run.seq, timestamp=utc_now(), data=data))
+            try:
+                await self._e.stream.publish(run.id, frames)
+                await self._e.live.put(run.id, frames)
+            except BrokerUnavailable as error:
+                log.debug("live_not_sent", reason=str(error))
 
     def _say(self, line: LogLine) -> None:
         if self._lines_written < MAX_LOG_LINES:

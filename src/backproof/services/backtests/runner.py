@@ -112,6 +112,7 @@ class BacktestRunner:
                     outcome = replace(await self._outcome(attempt), seconds=attempt.seconds)
                 if (finished := await self._finish(attempt, outcome, watchdog)) is None:
                     raise LostClaim(f"another worker owns {run.id} now")
+            await _stopped(reporter)  # what it keeps must not come after what is tidied
             log.info("backtest_finished", status=str(finished.status), seconds=finished.duration_seconds)
             if attempt.left_something:
                 await self._tidy(finished)
@@ -124,8 +125,7 @@ class BacktestRunner:
                 await self._e.orchestrator.give_back(run, WORKER_STOPPED)
             await self._tidy_lost(attempt)
         finally:
-            reporter.cancel()
-            await asyncio.gather(reporter, return_exceptions=True)
+            await _stopped(reporter)
             self._current = None
             structlog.contextvars.unbind_contextvars("backtest_id", "attempt")
             await self._seat.leave_owner()
@@ -204,6 +204,11 @@ class BacktestRunner:
         with _left_to_the_scheduler():
             await attempt.settle()
             await self._e.checkpoints.tidy_lost(attempt.run)
+
+
+async def _stopped(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 @contextlib.contextmanager
