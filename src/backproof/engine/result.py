@@ -12,7 +12,7 @@ from backproof.engine import analysis, layout, notices, statistics, tables
 from backproof.engine import fingerprint as identity
 from backproof.engine.arrays import FloatArray, IntArray
 from backproof.engine.calendar import DateArray, days_spanned, last_of_each
-from backproof.engine.foreseen import never_decided
+from backproof.engine.foreseen import likely_percent, never_decided
 from backproof.engine.metrics import Metrics, headline, reasons, versus
 from backproof.engine.strategies import warmup_with
 from backproof.engine.tables import Records
@@ -233,6 +233,7 @@ class Result:
         found = [
             notices.no_costs(self.config),
             notices.optimistic(self.config),
+            likely_percent(self.config),
             notices.fictitious_units(self.config, self._run),
             notices.sizing_ignored(self.config, self._by_weight),
             notices.short_run(self._run),

@@ -158,3 +158,31 @@ def test_what_ended_badly_says_when(code: str) -> None:
     result = run_signals({"A": prices(closes)}, {"A": ["enter_long"]}, execution=execution)
     details = notice(result, code).details
     assert details in ({"bars": [2]}, {"date": days(4)[2]})
+
+
+def test_a_percent_that_was_written_for_a_fraction_is_said() -> None:
+    market = {"A": prices([100.0 + t for t in range(6)])}
+    given = {
+        "costs": {"commission_rate": 0.1, "borrow_rate": 0.5},
+        "risk": {"take_profit": 10.0},
+        "risk_free_rate": 5.0,
+        "execution": {"sizing": {"value": 50.0}},
+    }
+    found = notice(run_signals(market, {"A": ["enter_long"]}, **given), "likely_percent")
+    assert found.details["fields"] == {
+        "/costs/commission_rate": 0.1,
+        "/costs/borrow_rate": 0.5,
+        "/risk/take_profit": 10.0,
+        "/risk_free_rate": 5.0,
+        "/execution/sizing/value": 50.0,
+    }
+    assert "/risk_free_rate 5 is 500 %" in found.message
+    usual = {
+        "costs": {"commission_rate": 0.0149, "borrow_rate": 0.3},
+        "risk": {"take_profit": 2.0},
+        "risk_free_rate": 0.2,
+        "execution": {"sizing": {"value": 2.5}, "max_leverage": 3.0},
+    }
+    assert "likely_percent" not in codes(run_signals(market, {"A": ["enter_long"]}, **usual))
+    shares = {"execution": {"sizing": {"type": "fixed_shares", "value": 50.0}}}
+    assert "likely_percent" not in codes(run_signals(market, {"A": ["enter_long"]}, **shares))

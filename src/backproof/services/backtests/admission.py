@@ -10,7 +10,7 @@ from backproof.domain.backtest import Backtest, Missing, Notice
 from backproof.domain.config import BacktestConfig, parse_config
 from backproof.domain.documents import Order, Repository, eq, utc_now
 from backproof.domain.lifecycle import Priority, Status
-from backproof.engine.foreseen import never_decided
+from backproof.engine.foreseen import likely_percent, never_decided
 from backproof.engine.strategies import find_strategy
 from backproof.errors import FieldError, InvalidInput
 from backproof.services.backtests import queries
@@ -188,6 +188,8 @@ def warnings_of(config: BacktestConfig, coverage: list[Coverage], warmup: int | 
         warnings.append(
             Notice(code="optimistic_fill", message="same_close fills at the price the decision was made on: optimistic")
         )
+    if (percent := likely_percent(config)) is not None:
+        warnings.append(percent)
     traded = coverage[: len(config.symbols)]
     bars = [series.bars_before + series.bars_in_run for series in traded]
     if (undecided := never_decided([series.symbol for series in traded], bars, warmup)) is not None:

@@ -3,8 +3,8 @@ import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import type { Notice as Warning } from '@/api';
 import { Notice } from '@/components/Notice';
+import { useNoticeWords } from '@/features/run/notices/ServerNotices';
 import { partsOf, type Wrong } from '@/lib/error-text';
-import { useNames } from '@/lib/names';
 import { useErrorText, useForm } from '../form';
 
 import classes from '../new-backtest.module.css';
@@ -14,15 +14,14 @@ const MANY = 2;
 /** What a reader of the result should know before it exists. */
 export function Warnings({ warnings }: { warnings: readonly Warning[] }) {
   const { t } = useTranslation();
-  const names = useNames();
+  const words = useNoticeWords();
   const { draft } = useForm();
-  const text = ({ code, message, details }: Warning) => {
+  const text = (warning: Warning) => {
+    const { code } = warning;
     if (code === 'no_costs') return t('new.w_zero_costs');
     if (code === 'optimistic_fill') return t('new.w_same_close');
-    const symbol = typeof details?.symbol === 'string' ? details.symbol : null;
-    return symbol && message.startsWith(`${symbol}: `)
-      ? `${symbol}: ${names.said(message.slice(symbol.length + 2))}.`
-      : names.said(message);
+    const { title, body } = words(warning);
+    return [title, body].filter(Boolean).join(' ');
   };
   const { commission_rate, slippage_bps } = draft.costs;
   return (

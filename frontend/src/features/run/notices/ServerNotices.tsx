@@ -28,7 +28,7 @@ export function NoticeItems({ notices }: { notices: readonly ServerNotice[] }) {
 }
 
 /** By its code; the server's own sentence where the dictionary has none. */
-function useNoticeWords() {
+export function useNoticeWords() {
   const { t, i18n } = useTranslation();
   const names = useNames();
   const say = t as (key: string, values: object) => string;

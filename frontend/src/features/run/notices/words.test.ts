@@ -36,6 +36,13 @@ describe('what sentences may name', () => {
     ).toMatchObject({ count: 4, gaps: 1 });
   });
 
+  it('fractions as the percents that they are', () => {
+    const fields = { '/risk_free_rate': 5, '/costs/commission_rate': 0.07 };
+    expect(noticeValues(notice('likely_percent', { fields })).fields).toBe(
+      'risk_free_rate = 500 %, costs.commission_rate = 7 %',
+    );
+  });
+
   it('nothing, where there is nothing', () => {
     expect(noticeValues(notice('few_trades'))).toMatchObject({ count: 0, symbols: '', gaps: 0, date: '' });
     expect(noticeValues(notice('few_trades', { trades: 21 })).count).toBe(21);

@@ -6,6 +6,7 @@ const TONES: Readonly<Record<string, Tone>> = {
   margin_call: 'warn',
   no_costs: 'warn',
   optimistic_fill: 'warn',
+  likely_percent: 'warn',
   few_trades: 'warn',
   gaps: 'warn',
   events_disagree: 'warn',
@@ -34,11 +35,23 @@ export function noticeValues({ details }: Notice): Record<string, string | numbe
     symbols: names.slice(0, NAMED).join(', ') + (names.length > NAMED ? ` +${names.length - NAMED}` : ''),
     count: typeof details.trades === 'number' ? details.trades : counts || listed(details.bars),
     gaps: listed(details.long_gaps),
+    fields: percents(details.fields),
     needed: typeof details.needed === 'number' ? details.needed : 0,
     date: typeof details.date === 'string' ? details.date : '',
     symbol: typeof details.symbol === 'string' ? details.symbol : '',
   };
 }
+
+/** `costs.commission_rate = 10 %`, as a configuration names them. */
+const percents = (fields: unknown) =>
+  isCounts(fields)
+    ? Object.entries(fields)
+        .map(
+          ([pointer, value]) =>
+            `${pointer.slice(1).replaceAll('/', '.')} = ${+(100 * value).toPrecision(6)} %`,
+        )
+        .join(', ')
+    : '';
 
 const isCounts = (value: unknown): value is Record<string, number> =>
   typeof value === 'object' &&
