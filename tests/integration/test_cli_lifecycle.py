@@ -137,6 +137,11 @@ def submitted(stack: LocalStack, file: Path, **options: str) -> str:
     return str(answer.json()["backtest_id"])
 
 
+def takes_long(get: Get, run_id: str) -> bool:
+    """Whether it is known that it will take a while."""
+    return (get(f"/backtests/{run_id}/status")["eta_seconds"] or 0.0) > 10.0
+
+
 def worker_of(get: Get, run_id: str) -> int:
     """pid of the process that computes it."""
     return int(get(f"/backtests/{run_id}/executions")["items"][-1]["worker"].rpartition(":")[2])
@@ -145,6 +150,16 @@ def worker_of(get: Get, run_id: str) -> int:
 def has_checkpoint(get: Get, run_id: str) -> bool:
     status = get(f"/backtests/{run_id}/status")
     return status["status"] == "running" and status["checkpoint_bar"] is not None
+
+
+def goes_further(get: Get, run_id: str) -> None:
+    """Until so many more bars are simulated that a second or more has passed, with several signs of it."""
+
+    def bars() -> int:
+        return int(get(f"/backtests/{run_id}/status")["bars_done"])
+
+    before = bars()
+    until(lambda: bars() >= before + 100, what="a hundred bars")
 
 
 # ---- watching ---------------------------------------------------------------------------------------------------
@@ -160,9 +175,12 @@ def test_watchers_see_a_run_to_its_end_through_the_death_of_its_worker_and_of_th
         until(lambda: has_checkpoint(get, run_id), what="a checkpoint")
         for watcher in (screen, events, log):
             assert select.select([watcher.stdout], [], [], 60.0)[0], "it shows nothing"
+        goes_further(get, run_id)  # under the eyes of all
         os.kill(worker_of(get, run_id), signal.SIGKILL)
         until(lambda: get(f"/backtests/{run_id}/status")["attempt"] == 2, what="the second attempt")
         os.kill(stack.child("web"), signal.SIGKILL)
+        until(lambda: ready(stack.base_url), what="all processes")
+        goes_further(get, run_id)
         hold.release()
 
         said = ended(screen)
@@ -316,6 +334,7 @@ def test_the_queue_shows_who_works_and_who_waits_in_the_order_of_their_turns(
     with hold.on():  # none of them ends while the queue is looked at
         running = [submitted(stack, slow) for _ in range(slots)]
         until(lambda: get("/backtests", status="running")["total"] == slots, what="the runs")
+        until(lambda: all(takes_long(get, run) for run in running), what="knowing how long they take")
         low = submitted(stack, slow, priority="low")
         said = prompt("run", str(SMA), "--detach", "--no-cache", "--priority", "high")
         high = said.out.strip()
