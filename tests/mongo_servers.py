@@ -18,7 +18,7 @@ import platformdirs
 
 SOURCES = Path(__file__).parent / "contract" / "mongo_server"
 VERSION = "1.47.0"
-START_SECONDS = 30
+START_SECONDS = 90
 
 
 class Missing(Exception):

@@ -18,7 +18,7 @@ import redis
 
 from backproof.local.valkey import binary_path
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 def free_port() -> int:

@@ -145,7 +145,7 @@ class Lab:
         os.kill(pid, signal.SIGKILL)
         self.note_death("pool child", runs)
 
-    def busy_child(self, seconds: float = 30.0) -> int | None:
+    def busy_child(self, seconds: float = 60.0) -> int | None:
         """A pool child that computes a run which may die once more."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -187,7 +187,7 @@ class Lab:
             seconds=time.monotonic() - began,
         )
 
-    def _wait_for_slots(self, seconds: float = 10.0) -> None:
+    def _wait_for_slots(self, seconds: float = 45.0) -> None:
         """A worker that has finished its last run gives its slot back a moment later."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not self.world.store.held():

@@ -34,7 +34,7 @@ async def queue(world: World, kind: str = "crossover", number: int = 1000, limit
             await until(lambda: not table.open(), 300, "the end of the queue")
         watch.over = True
         await watching
-        await until(lambda: not table.untold(), 10, "the announcement of the last end")
+        await until(lambda: not table.untold(), 60, "the announcement of the last end")
     problems = _problems(world, table, submitter, watch, limit, waiting, number)
     return {
         "queued_at_once": waiting,

@@ -70,6 +70,7 @@ def _broken(lab: Lab, count: int, breaks: Callable[[int], None], *, workers_die:
             broken.append(time.time())
             after.append(client.submit("short", priority="high"))
             measured.problems += _what_is_wrong_with_workers(lab)
+            _until_live_again(lab, broken[-1])
             measured.n += 1
         measured.unsettled = [*traffic.settle(), *lab.settled()]
     ends = {run_id: run["completed_at"] for run_id, run in lab.world.store.runs(after).items()}
@@ -81,6 +82,14 @@ def _broken(lab: Lab, count: int, breaks: Callable[[int], None], *, workers_die:
     if not workers_die:
         measured.problems += [f"{run} was computed more than once although no worker died" for run in _repeated(lab)]
     return measured
+
+
+def _until_live_again(lab: Lab, since: float) -> None:
+    """While there is traffic: when it has ended, no curve grows any more."""
+    deadline = time.monotonic() + lab.patience
+    while not _live_again(lab, [since]) and time.monotonic() < deadline:
+        lab.world.check_alive()
+        time.sleep(0.2)
 
 
 def _live_again(lab: Lab, broken: list[float]) -> list[float]:
@@ -103,11 +112,11 @@ def _what_is_wrong_with_workers(lab: Lab) -> list[str]:
             break
         time.sleep(0.05)
     parent = psutil.Process(lab.world.wait_pid("runs"))
-    before = parent.cpu_times()
+    before, began = parent.cpu_times(), time.monotonic()
     time.sleep(1.0)
-    used = sum(parent.cpu_times()[:2]) - sum(before[:2])
-    if used > IDLE_SHARE:
-        problems.append(f"the parent of the processes used {used:.1f} s of processor time in a second")
+    used, passed = sum(parent.cpu_times()[:2]) - sum(before[:2]), time.monotonic() - began
+    if used > IDLE_SHARE * passed:
+        problems.append(f"the parent of the processes used {used:.1f} s of processor time in {passed:.1f} s")
     return problems
 
 

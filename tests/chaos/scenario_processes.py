@@ -201,7 +201,7 @@ def stale_at(names: Collection[str]) -> Scenario:
         points = [point for point in names if point in lab.world.points()]
         with lab.traffic("stale", in_flight=2, watched=0.3) as traffic:
             for i in lab.rounds(count):
-                if (hit := lab.world.hit(points[i % len(points)], 30.0, "stop", max_attempt=1)) is None:
+                if (hit := lab.world.hit(points[i % len(points)], 60.0, "stop", max_attempt=1)) is None:
                     continue
                 measured.n += 1
                 lab.note_hit(hit)

@@ -8,7 +8,7 @@ from chaos.server_world import ServerWorld
 from servers import fleet
 
 FREEZE_SECONDS = (6.0, 8.0)  # longer than the lease of the short form
-AWAY_SECONDS = 60.0
+AWAY_SECONDS = 120.0
 FROZEN = ("child", "runs", "web", "scheduler", "valkey")
 
 
@@ -36,7 +36,7 @@ def worker_hosts(lab: Lab, count: int) -> Measured:
     return measured
 
 
-def _held_by(lab: Lab, name: str, seconds: float = 30.0) -> list[str]:
+def _held_by(lab: Lab, name: str, seconds: float = 90.0) -> list[str]:
     """Wait until the host computes something that may die once more."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

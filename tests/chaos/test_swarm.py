@@ -13,4 +13,4 @@ async def test_clients_that_come_and_go_over_two_web_processes_see_every_event_o
         report = await swarm(world, SHORT)
     assert report.good, report
     assert report.deliveries > 500
-    assert report.connections > 2 * report.plan["clients"]
+    assert report.connections > report.followed, "nobody came back to a run"

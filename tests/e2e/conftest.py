@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
+from held import Hold
 from stacks import COMMAND, LocalStack, environment, started, until
 from watching import Watch
 
@@ -39,16 +37,8 @@ DEMO: dict[str, Any] = {
     "costs": {"commission_rate": 0.001},
     "tags": ["demo"],
 }
-SLOW_SYMBOLS, SLOW_DAYS = [f"L{i:03d}" for i in range(450)], 2500
-# orders for every symbol on every bar, few of which fill: seconds of work for one result
-SLOW: dict[str, Any] = {
-    "strategy_type": "dollar_cost_averaging",
-    "parameters": {"rebalance": "daily", "instalments": SLOW_DAYS},
-    "symbols": SLOW_SYMBOLS,
-    "data_source": "slow",
-    "execution": {"fill": "next_close", "fractional_shares": False},
-    "initial_capital": 50_000_000,
-}
+
+expect.set_options(timeout=20_000)  # milliseconds; pages answer in a fraction of one second, busy machines later
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -77,9 +67,15 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+def hold(tmp_path_factory: pytest.TempPathFactory) -> Hold:
+    """For tests that need a run in its middle."""
+    return Hold(tmp_path_factory.mktemp("hold"))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, hold: Hold) -> Iterator[LocalStack]:
     """The server that most tests share."""
-    with started(tmp_path_factory.mktemp("stack") / "data") as running:
+    with started(tmp_path_factory.mktemp("stack") / "data", **hold.settings) as running:
         yield running
 
 
@@ -108,23 +104,6 @@ def watch(context: BrowserContext) -> Iterator[Watch]:
 def finished(base_url: str) -> str:
     """Id of a completed run."""
     return run_to_its_end(base_url, **DEMO)
-
-
-@pytest.fixture(scope="session")
-def slow(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """A backtest that takes a while, on prices that the shared server has."""
-    first = np.datetime64("2000-01-03")
-    steps = np.random.default_rng(1).normal(0.0, 0.01, (len(SLOW_SYMBOLS), SLOW_DAYS))
-    days = np.tile(np.arange(first, first + SLOW_DAYS), len(SLOW_SYMBOLS))
-    columns = {
-        "symbol": np.repeat(SLOW_SYMBOLS, SLOW_DAYS),
-        "date": pa.array(days.astype("datetime64[D]")),
-        "close": 100.0 * np.exp(np.cumsum(steps, axis=1)).ravel(),
-    }
-    file = tmp_path_factory.mktemp("slow") / "slow.parquet"
-    pq.write_table(pa.table(columns), file)
-    import_prices(stack, file, "slow")
-    return SLOW
 
 
 @pytest.fixture(scope="session")

@@ -193,7 +193,7 @@ def test_a_run_is_computed_again(page: Page, kept: LocalStack, made: Made) -> No
     page.get_by_role("button", name="Run again").click()
     expect(page.get_by_text("1 backtest waits to run again.")).to_be_visible()
     expect(rows(page)).to_have_count(2)
-    expect(page.get_by_role("row").filter(has_text="Completed")).to_have_count(2, timeout=20_000)
+    expect(page.get_by_role("row").filter(has_text="Completed")).to_have_count(2, timeout=60_000)
     page.get_by_role("button", name="Open").click()
     expect(page).to_have_url(re.compile(r"/runs/bt-[0-9a-z]{12}$"))
     assert not page.url.endswith(first)

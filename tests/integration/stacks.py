@@ -24,7 +24,7 @@ NAMES = {"web": "processes web", "scheduler": "processes scheduler", "valkey": "
 IN_FLEET = {"web": "web-1", "worker-runs": "worker-a", "valkey": "redis"}
 
 
-def until(condition: Callable[[], object], seconds: float = 15.0, what: str = "the condition") -> None:
+def until(condition: Callable[[], object], seconds: float = 60.0, what: str = "the condition") -> None:
     """Wait for it; fail when it does not come."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -81,7 +81,7 @@ class LocalStack:
         path = self.data_dir / "logs" / f"{name}.log"
         return path.read_text() if path.exists() else ""
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 30.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 60.0) -> int:
         """Stop it and wait; the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
@@ -153,13 +153,8 @@ def completes(url: str) -> bool:
     config = {"name": "goes on", "strategy_type": "buy_and_hold", "symbols": ["MSFT"], "data_source": "demo"}
     answer = httpx.post(f"{url}/api/v1/backtests?use_cache=false", json=config, trust_env=False, timeout=10.0)
     address = f"{url}/api/v1/backtests/{answer.json()['backtest_id']}/status"
-    until(lambda: httpx.get(address, trust_env=False, timeout=10.0).json()["status"] == "completed", 30.0, "the result")
+    until(lambda: httpx.get(address, trust_env=False, timeout=10.0).json()["status"] == "completed", 60.0, "the result")
     return True
-
-
-def import_long(prices: Path, data_dir: Path) -> None:
-    """Import what `long_prices` made, so that its backtest can run there."""
-    import_prices(prices, "long", data_dir)
 
 
 def import_prices(prices: Path, dataset: str, data_dir: Path) -> None:

@@ -2,18 +2,21 @@
 
 import json
 import os
+import re
+import select
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from stacks import COMMAND, LocalStack, environment, import_long, ready, settings_beside, until, written
+from held import Hold
+from stacks import COMMAND, LocalStack, environment, ready, settings_beside, until, written
 
 from backproof.cli.app import _main
 
@@ -65,10 +68,10 @@ def prompt(
 
 
 @contextmanager
-def begun(stack: LocalStack, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def begun(stack: LocalStack, *arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
     """`backproof …` as a process of its own, while it runs; `ended` reads what it says."""
     command = (*COMMAND, *arguments, "--data-dir", str(stack.data_dir))
-    given = environment(stack.data_dir)
+    given = environment(stack.data_dir, **settings)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=given)
     try:
         yield process
@@ -91,28 +94,17 @@ def get(stack: LocalStack) -> Iterator[Get]:
 
 
 @pytest.fixture(scope="module")
-def slow(stack: LocalStack, get: Get, long_prices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file whose run simulates for seconds: a strategy that orders every symbol on every bar; few orders fill."""
-    if "long" not in {source["name"] for source in get("/market-data/sources")["items"]}:
-        import_long(long_prices, stack.data_dir)
-    config = json.loads(long_prices.with_suffix(".yaml").read_text())
-    config |= {
-        "name": "a slow one",
-        "strategy_type": "dollar_cost_averaging",
-        "parameters": {"rebalance": "daily", "instalments": 2500},
-        "symbols": config["symbols"][:450],  # 3 s alone on an idle core: the first checkpoint comes after 1 s
-        "execution": {"fill": "next_close", "fractional_shares": False},
-        "initial_capital": 50_000_000,
-    }
+def slow(hold: Hold, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file whose run can be held."""
     path = tmp_path_factory.mktemp("slow") / "slow.yaml"
-    path.write_text(json.dumps(config))
+    path.write_text(json.dumps({**hold.config, "name": "a slow one"}))  # JSON is YAML
     return path
 
 
 @pytest.fixture(scope="module")
-def undisturbed(stack: LocalStack, slow: Path) -> dict[str, Any]:
+def undisturbed(stack: LocalStack, hold: Hold, slow: Path) -> dict[str, Any]:
     """The slow run by itself, as `run --json` tells it."""
-    with begun(stack, "run", str(slow), "--json") as running:
+    with begun(stack, "run", str(slow), "--json", **hold.settings) as running:
         said = ended(running)
     assert (said.code, said.err) == (0, "")
     answer: dict[str, Any] = said.json
@@ -126,9 +118,10 @@ def fingerprint(get: Get, undisturbed: dict[str, Any]) -> str:
     return str(get(f"/backtests/{undisturbed['backtest_id']}")["fingerprint"])
 
 
-def detached(prompt: Prompt, file: Path, *options: str) -> str:
+def detached(stack: LocalStack, hold: Hold, file: Path) -> str:
     """The id of a run that was submitted with --detach."""
-    said = prompt("run", str(file), "--detach", "--no-cache", *options)
+    with begun(stack, "run", str(file), "--detach", "--no-cache", **hold.settings) as submitting:
+        said = ended(submitting)
     assert said.code == 0, said.err
     [run_id] = said.lines
     assert said.err.endswith(f"`backproof watch {run_id}` follows it\n")
@@ -144,17 +137,9 @@ def submitted(stack: LocalStack, file: Path, **options: str) -> str:
     return str(answer.json()["backtest_id"])
 
 
-@contextmanager
-def standing_still(get: Get, runs: list[str]) -> Iterator[None]:
-    """The processes that compute them, for less than their leases last."""
-    pids = [worker_of(get, run_id) for run_id in runs]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+def takes_long(get: Get, run_id: str) -> bool:
+    """Whether it is known that it will take a while."""
+    return (get(f"/backtests/{run_id}/status")["eta_seconds"] or 0.0) > 10.0
 
 
 def worker_of(get: Get, run_id: str) -> int:
@@ -167,22 +152,36 @@ def has_checkpoint(get: Get, run_id: str) -> bool:
     return status["status"] == "running" and status["checkpoint_bar"] is not None
 
 
+def goes_further(get: Get, run_id: str) -> None:
+    """Until so many more bars are simulated that a second or more has passed, with several signs of it."""
+
+    def bars() -> int:
+        return int(get(f"/backtests/{run_id}/status")["bars_done"])
+
+    before = bars()
+    until(lambda: bars() >= before + 100, what="a hundred bars")
+
+
 # ---- watching ---------------------------------------------------------------------------------------------------
 
 
 def test_watchers_see_a_run_to_its_end_through_the_death_of_its_worker_and_of_the_web_process(
-    stack: LocalStack, prompt: Prompt, get: Get, slow: Path, fingerprint: str
+    stack: LocalStack, prompt: Prompt, get: Get, hold: Hold, slow: Path, fingerprint: str
 ) -> None:
-    run_id = detached(prompt, slow)
-    with (
-        begun(stack, "watch", run_id) as screen,
-        begun(stack, "watch", run_id, "--json") as events,
-        begun(stack, "logs", run_id, "-f") as log,
-    ):
-        until(lambda: has_checkpoint(get, run_id), 30.0, "a checkpoint")
+    with hold.on(), ExitStack() as watching:
+        run_id = detached(stack, hold, slow)
+        commands = (("watch", run_id), ("watch", run_id, "--json"), ("logs", run_id, "-f"))
+        screen, events, log = (watching.enter_context(begun(stack, *command)) for command in commands)
+        until(lambda: has_checkpoint(get, run_id), what="a checkpoint")
+        for watcher in (screen, events, log):
+            assert select.select([watcher.stdout], [], [], 60.0)[0], "it shows nothing"
+        goes_further(get, run_id)  # under the eyes of all
         os.kill(worker_of(get, run_id), signal.SIGKILL)
         until(lambda: get(f"/backtests/{run_id}/status")["attempt"] == 2, what="the second attempt")
         os.kill(stack.child("web"), signal.SIGKILL)
+        until(lambda: ready(stack.base_url), what="all processes")
+        goes_further(get, run_id)
+        hold.release()
 
         said = ended(screen)
         assert (said.code, said.err) == (0, "")
@@ -236,12 +235,12 @@ def test_logs_are_chosen_by_level_and_place(prompt: Prompt, undisturbed: dict[st
 
 
 def test_a_cancelled_run_says_how_to_go_on_and_resumes_to_the_result_of_an_undisturbed_one(
-    stack: LocalStack, prompt: Prompt, get: Get, slow: Path, fingerprint: str
+    stack: LocalStack, prompt: Prompt, get: Get, hold: Hold, slow: Path, fingerprint: str
 ) -> None:
-    with begun(stack, "run", str(slow), "--no-cache", "--json") as running:
-        until(lambda: get("/backtests", status="running")["items"], 30.0, "the run")
+    with hold.on(), begun(stack, "run", str(slow), "--no-cache", "--json", **hold.settings) as running:
+        until(lambda: get("/backtests", status="running")["items"], what="the run")
         run_id = get("/backtests", status="running")["items"][0]["backtest_id"]
-        until(lambda: has_checkpoint(get, run_id), 30.0, "a checkpoint")
+        until(lambda: has_checkpoint(get, run_id), what="a checkpoint")
         said = prompt("cancel", run_id)
         assert said.out == f"{run_id}: cancelling; `backproof resume {run_id}` lets it go on from there\n"
         cancelled = ended(running)
@@ -262,40 +261,41 @@ def test_a_cancelled_run_says_how_to_go_on_and_resumes_to_the_result_of_an_undis
     assert again.err == f"error: backtest {run_id} is completed: only a cancelled or failed one resumes\n"
 
 
-def test_ctrl_c_stops_watching_and_not_the_run(stack: LocalStack, prompt: Prompt, get: Get, slow: Path) -> None:
-    run_id = detached(prompt, slow)
-    with begun(stack, "watch", run_id, "--json") as watching:
-        assert watching.stdout is not None
-        watching.stdout.readline()
-        watching.send_signal(signal.SIGINT)
-        said = ended(watching)
-    assert said.code == 130
-    assert said.err.startswith(f"stopped watching {run_id}; it goes on: `backproof cancel {run_id}` ends it")
-    assert len(said.err.splitlines()) == 1
-    assert get(f"/backtests/{run_id}/status")["status"] in ("queued", "running")
-    assert prompt("cancel", run_id).code == 0
-    until(lambda: get(f"/backtests/{run_id}/status")["status"] == "cancelled", what="its end")
+def test_ctrl_c_stops_watching_and_not_the_run(
+    stack: LocalStack, prompt: Prompt, get: Get, hold: Hold, slow: Path
+) -> None:
+    with hold.on():
+        run_id = detached(stack, hold, slow)
+        with begun(stack, "watch", run_id, "--json") as watching:
+            assert watching.stdout is not None
+            watching.stdout.readline()
+            watching.send_signal(signal.SIGINT)
+            said = ended(watching)
+        assert said.code == 130
+        assert said.err.startswith(f"stopped watching {run_id}; it goes on: `backproof cancel {run_id}` ends it")
+        assert len(said.err.splitlines()) == 1
+        assert get(f"/backtests/{run_id}/status")["status"] in ("queued", "running")
+        assert prompt("cancel", run_id).code == 0
+        until(lambda: get(f"/backtests/{run_id}/status")["status"] == "cancelled", what="its end")
 
 
 # ---- reuse and repetition ---------------------------------------------------------------------------------------
 
 
-def test_an_identical_run_is_answered_from_the_store_and_says_so(
-    prompt: Prompt, slow: Path, undisturbed: dict[str, Any]
-) -> None:
-    said = prompt("run", str(slow))
+def test_an_identical_run_is_answered_from_the_store_and_says_so(prompt: Prompt) -> None:
+    computed = prompt("run", str(SMA), "--no-cache", "--json").json
+    said = prompt("run", str(SMA))
     assert said.code == 0, said.err
     [reused] = [line for line in said.lines if "reused" in line]
     assert reused.startswith("reused the result of bt-")
     assert reused.endswith(", which is identical; --no-cache computes it again")
-    assert "a slow one  completed" in said.lines
+    assert "SMA crossover on Apple  completed" in said.lines
     assert "simulating" not in said.out
-    answer = prompt("run", str(slow), "--json").json
+    answer = prompt("run", str(SMA), "--json").json
     assert answer["cached_from"] in reused
-    assert answer["metrics"] == undisturbed["metrics"]
+    assert answer["metrics"] == computed["metrics"]
     assert (answer["timings"]["queued"], answer["timings"]["running"]) == (None, None)
-    assert answer["timings"]["submit_to_final"] < undisturbed["timings"]["submit_to_final"]
-    detached = prompt("run", str(slow), "-d")
+    detached = prompt("run", str(SMA), "-d")
     assert f"reused the result of {answer['cached_from']}" in detached.err
     assert f"`backproof show {detached.out.strip()}` shows it" in detached.err
 
@@ -326,22 +326,23 @@ def test_a_key_makes_a_repeated_command_one_run(prompt: Prompt) -> None:
 
 
 def test_the_queue_shows_who_works_and_who_waits_in_the_order_of_their_turns(
-    stack: LocalStack, prompt: Prompt, get: Get, slow: Path, undisturbed: dict[str, Any]
+    stack: LocalStack, prompt: Prompt, get: Get, hold: Hold, slow: Path, undisturbed: dict[str, Any]
 ) -> None:
     until(lambda: ready(stack.base_url), what="all processes")
     workers = prompt("queue", "--json").json["workers"]
     slots = sum(worker["slots"] for worker in workers if "backtest_execution" in worker["queues"])
-    running = [submitted(stack, slow) for _ in range(slots)]
-    until(lambda: get("/backtests", status="running")["total"] == slots, what="the runs")
-    with standing_still(get, running):  # none of them ends while the queue is looked at
+    with hold.on():  # none of them ends while the queue is looked at
+        running = [submitted(stack, slow) for _ in range(slots)]
+        until(lambda: get("/backtests", status="running")["total"] == slots, what="the runs")
+        until(lambda: all(takes_long(get, run) for run in running), what="knowing how long they take")
         low = submitted(stack, slow, priority="low")
-        said = prompt("run", str(slow), "--detach", "--no-cache", "--priority", "high")
+        said = prompt("run", str(SMA), "--detach", "--no-cache", "--priority", "high")
         high = said.out.strip()
         found = prompt("queue", "--json").json
         shown = prompt("queue").out
-    ends = prompt("cancel", low, high, *running, UNKNOWN)
+        ends = prompt("cancel", low, high, *running, UNKNOWN)
 
-    assert "queued: about " in said.err
+    assert re.match(r"queued: (about|under) .* s, ", said.err)
     assert "next in the queue" in said.err
     assert {run["backtest_id"] for run in found["running"]} == set(running)
     assert [run["backtest_id"] for run in found["queued"]] == [high, low]

@@ -4,13 +4,13 @@ import asyncio
 import socket
 import socketserver
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from kombu.utils import functional
 
 from backproof.bootstrap import ServiceFactory
 from backproof.domain.documents import utc_now
@@ -50,9 +50,21 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
+async def checked(url: str) -> list[str]:
+    """Asked again where a server that is there does not answer in time, as every process does when it starts."""
+    for _ in range(10):
+        try:
+            return await check(RedisUrl.parse(url))
+        except BrokerRefused:
+            raise
+        except BrokerUnavailable as error:
+            away = error
+    raise away
+
+
 async def refused(url: str, reason: str) -> None:
     with pytest.raises(BrokerRefused, match=reason) as raised:
-        await check(RedisUrl.parse(url))
+        await checked(url)
     said = raised.value.message
     assert "\n" not in said
     assert not any(secret in said for secret in ("geheim", PASSWORD, WRITTEN))
@@ -76,10 +88,10 @@ async def test_a_user_who_may_not_is_said_at_the_start(
 
 
 async def test_a_user_with_no_more_rights_than_needed_is_enough(server: RedisServer) -> None:
-    assert await check(RedisUrl.parse(f"redis://modest:geheim@127.0.0.1:{server.port}/0")) == []
+    assert await checked(f"redis://modest:geheim@127.0.0.1:{server.port}/0") == []
     with server.admin(5) as admin:
         admin.set("of somebody else", 1)
-        assert await check(RedisUrl.parse(f"redis://:{WRITTEN}@127.0.0.1:{server.port}/5")) == []
+        assert await checked(f"redis://:{WRITTEN}@127.0.0.1:{server.port}/5") == []
         assert admin.keys("*") == [b"of somebody else"]  # the check has left nothing behind
 
 
@@ -135,11 +147,11 @@ async def test_a_replica_is_refused(tmp_path: Path) -> None:
 async def test_a_server_that_drops_keys_is_warned_of(tmp_path: Path) -> None:
     server = RedisServer(tmp_path, maxmemory="64mb", maxmemory_policy="allkeys-lru").start()
     try:
-        (warning,) = await check(RedisUrl.parse(server.url))
+        (warning,) = await checked(server.url)
         assert "maxmemory-policy is allkeys-lru" in warning
         with server.admin() as admin:
             admin.config_set("maxmemory-policy", "noeviction")
-        assert await check(RedisUrl.parse(server.url)) == []
+        assert await checked(server.url) == []
     finally:
         server.kill()
 
@@ -163,7 +175,7 @@ async def test_a_certificate_that_is_not_trusted_is_refused(server: RedisServer,
         await refused(f"rediss://:{WRITTEN}@127.0.0.1:{port}/0{trusted}", "its certificate is not trusted")
         await refused(f"rediss://:geheim@localhost:{port}/0{trusted}", "user or password")
         for options in (trusted, "?ssl_cert_reqs=none"):
-            assert await check(RedisUrl.parse(f"rediss://:{WRITTEN}@localhost:{port}/0{options}")) == []
+            assert await checked(f"rediss://:{WRITTEN}@localhost:{port}/0{options}") == []
 
 
 @needs_openssl
@@ -228,24 +240,22 @@ async def test_one_caller_waits_for_a_frozen_server_and_the_others_do_not(tmp_pa
     url = RedisUrl.parse(server.url)
     client, line = connect(url, 3), Line()
     presence, queue = Presence(client, line), WorkQueue(url, line)
-    loop = asyncio.get_running_loop()
     try:
         await presence.workers()
         await asyncio.to_thread(queue.hint)
         server.freeze()
-        began = loop.time()
-        answers = await asyncio.gather(*(presence.workers() for _ in range(100)), return_exceptions=True)
+        # one after the other they would wait for a second each: with three connections 33 s, and 40 s
+        async with asyncio.timeout(20):
+            answers = await asyncio.gather(*(presence.workers() for _ in range(100)), return_exceptions=True)
         assert all(isinstance(answer, BrokerUnavailable) for answer in answers)
-        first = loop.time() - began
-        for _ in range(20):
-            with pytest.raises(BrokerUnavailable):
-                await asyncio.to_thread(queue.hint)
-            with pytest.raises(BrokerUnavailable):
-                await presence.workers()
-        assert loop.time() - began - first < 0.5
-        assert first < 1.5
+        async with asyncio.timeout(20):
+            for _ in range(20):
+                with pytest.raises(BrokerUnavailable):
+                    await asyncio.to_thread(queue.hint)
+                with pytest.raises(BrokerUnavailable):
+                    await presence.workers()
         server.thaw()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     assert await presence.workers() == []
@@ -263,15 +273,18 @@ class Enough(Exception):
     """Four attempts."""
 
 
-def test_a_worker_tries_again_every_second_and_says_so_once() -> None:
+def test_a_worker_tries_again_every_second_and_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(functional, "sleep", slept.append)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(30.0)
-        tried: list[float] = []
+        tried = 0
 
         def hang_up() -> None:
-            while len(tried) < 4:
+            nonlocal tried
+            while tried < 4:
                 connection, _ = silent.accept()
-                tried.append(time.monotonic())
+                tried += 1
                 connection.close()
 
         hanging_up = threading.Thread(target=hang_up)
@@ -280,11 +293,11 @@ def test_a_worker_tries_again_every_second_and_says_so_once() -> None:
         celery = make_celery(RedisUrl.parse(f"redis://127.0.0.1:{silent.getsockname()[1]}"), 2)
 
         def enough() -> None:
-            if len(tried) == 4:
+            if tried == 4:
                 raise Enough
 
         with celery.connection_for_read() as connection, pytest.raises(Enough):
             connection.ensure_connection(lambda error, _: said.append(error), None, callback=enough)
         hanging_up.join()
         assert len(said) == 1
-        assert tried[3] - tried[0] < 6.0  # with Celery's own pauses it would be 2 + 4 + 6
+        assert sum(slept) == 3.0  # with Celery's own pauses it would be 2 + 4 + 6

@@ -37,7 +37,7 @@ def broker(directory: Path) -> "Redis":
     return RedisServer(directory) if servers.wanted() else Valkey(directory)
 
 
-async def eventually(condition: Callable[[], object], seconds: float = 20.0) -> None:
+async def eventually(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until the condition holds."""
     async with asyncio.timeout(seconds):
         while not condition():
@@ -146,7 +146,7 @@ class ThreadServer:
 
     def __enter__(self) -> "ThreadServer":
         self._thread.start()
-        assert self._up.wait(20), "the server did not start"
+        assert self._up.wait(60), "the server did not start"
         return self
 
     def __exit__(self, *_: object) -> None:
