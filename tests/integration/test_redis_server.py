@@ -215,12 +215,13 @@ async def test_events_presence_and_hints_go_by_the_same_url(
         server.kill()
 
 
-async def test_a_process_has_no_more_connections_than_it_may(tmp_path: Path) -> None:
+async def test_a_process_has_no_more_connections_than_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("messaging.redis", "messaging.queue", "services.backtests.execution"):
+        monkeypatch.setattr(f"backproof.{module}.CALL_SECONDS", 60.0)  # for whoever waits for a connection
     server = RedisServer(tmp_path / "redis").start()
+    settings = Settings(data_dir=tmp_path / "data", redis_url=server.url, redis_max_connections=5)
+    services = await ServiceFactory.open(settings, 60.0)
     try:
-        services = await ServiceFactory.open(
-            Settings(data_dir=tmp_path / "data", redis_url=server.url, redis_max_connections=5)
-        )
         reading = asyncio.create_task(anext(services.monitoring.live()))
         with server.admin() as admin:
             async with asyncio.TaskGroup() as group:
@@ -230,8 +231,8 @@ async def test_a_process_has_no_more_connections_than_it_may(tmp_path: Path) -> 
             assert all(task.result() for task in hinted)
             assert 3 <= len(admin.client_list()) - 1 <= 5
         await reading
-        await services.close()
     finally:
+        await services.close()
         server.kill()
 
 

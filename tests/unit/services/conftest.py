@@ -47,8 +47,8 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DEADLINE_GRACE", "CANCEL_GRACE", "CANCEL_GRACE_BEFORE"):
         monkeypatch.setattr(attempt_module, name, PATIENCE)
     monkeypatch.setattr(runner_module, "HAND_OVER_SECONDS", PATIENCE)
-    for module in ("redis", "queue"):
-        monkeypatch.setattr(f"backproof.messaging.{module}.CALL_SECONDS", PATIENCE)
+    for module in ("messaging.redis", "messaging.queue", "services.backtests.execution"):
+        monkeypatch.setattr(f"backproof.{module}.CALL_SECONDS", PATIENCE)
 
 
 @pytest.fixture
