@@ -53,7 +53,7 @@ def run(settings: "Settings", path: Path, as_json: bool, out: Path | None, full:
         nonlocal slow
         if not slow and time.monotonic() - began > SLOW_START_SECONDS:
             slow = True
-            screen.step("starting; the first time, the engine is compiled")
+            screen.step("the first time, the engine is compiled, which takes half a minute or more")
         return interrupted()
 
     try:

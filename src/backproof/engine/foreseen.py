@@ -35,7 +35,7 @@ def likely_percent(config: BacktestConfig) -> Notice | None:
         fields["/execution/sizing/value"] = sizing.value or 0.0
     if not fields:
         return None
-    read = ", ".join(f"{pointer} {value:g} is {100 * value:g} %" for pointer, value in fields.items())
+    read = ", ".join(f"{pointer} {value:g} is {100 * value:g}%" for pointer, value in fields.items())
     return Notice(
         code="likely_percent", message=f"a percent may be meant for a fraction: {read}", details={"fields": fields}
     )

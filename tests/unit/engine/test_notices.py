@@ -176,7 +176,7 @@ def test_a_percent_that_was_written_for_a_fraction_is_said() -> None:
         "/risk_free_rate": 5.0,
         "/execution/sizing/value": 50.0,
     }
-    assert "/risk_free_rate 5 is 500 %" in found.message
+    assert "/risk_free_rate 5 is 500%" in found.message
     usual = {
         "costs": {"commission_rate": 0.0149, "borrow_rate": 0.3},
         "risk": {"take_profit": 2.0},

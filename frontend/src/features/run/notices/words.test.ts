@@ -39,7 +39,7 @@ describe('what sentences may name', () => {
   it('fractions as the percents that they are', () => {
     const fields = { '/risk_free_rate': 5, '/costs/commission_rate': 0.07 };
     expect(noticeValues(notice('likely_percent', { fields })).fields).toBe(
-      'risk_free_rate = 500 %, costs.commission_rate = 7 %',
+      'risk_free_rate = 500%, costs.commission_rate = 7%',
     );
   });
 

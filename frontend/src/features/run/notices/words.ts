@@ -42,13 +42,13 @@ export function noticeValues({ details }: Notice): Record<string, string | numbe
   };
 }
 
-/** `costs.commission_rate = 10 %`, as a configuration names them. */
+/** `costs.commission_rate = 10%`, as a configuration names them. */
 const percents = (fields: unknown) =>
   isCounts(fields)
     ? Object.entries(fields)
         .map(
           ([pointer, value]) =>
-            `${pointer.slice(1).replaceAll('/', '.')} = ${+(100 * value).toPrecision(6)} %`,
+            `${pointer.slice(1).replaceAll('/', '.')} = ${+(100 * value).toPrecision(6)}%`,
         )
         .join(', ')
     : '';
