@@ -6,12 +6,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from backproof.engine.fingerprint import code_hash
 from backproof.engine.strategies import Strategy, all_strategies, find_strategy, plugins, refused_plugins, renew_plugins
-from backproof.engine.strategies.source_files import places
+from backproof.engine.strategies.source_files import places, unload
 from plugin_packages import SIGNALS, write_package
 
 HELPED = "    from given_strategies.helper import NUMBER\n" + SIGNALS + "\n        number = NUMBER\n"
@@ -109,6 +110,20 @@ def test_code_that_has_become_wrong_is_refused_until_it_is_mended(site: Path) ->
     assert refused_plugins() == ()
 
 
+def test_a_package_that_cannot_be_read_is_refused(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_package(site, SIGNALS, files={"secret.bin": "x"})
+    read = Path.read_bytes
+
+    def denied(path: Path) -> bytes:
+        if path.name == "secret.bin":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    assert find_strategy("given") is None
+    assert [one.reason for one in refused_plugins()] == ["its files cannot be read: Permission denied: secret.bin"]
+
+
 def test_a_new_version_is_known_as_such(site: Path) -> None:
     home = write_package(site, HELPED, files={"helper.py": "NUMBER = 1\n"})
     given()
@@ -178,6 +193,23 @@ def test_who_wants_a_built_in_waits_for_nothing(site: Path) -> None:
     assert given() is first
     renew_plugins()
     assert "given" not in {kind.name for kind in all_strategies()}
+
+
+def test_modules_are_dropped_by_their_file_and_without_asking_lazy_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Lazy(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise AssertionError(f"asked for {name}")
+
+    own, main = ModuleType("own_strategies"), ModuleType("__main__")
+    own.__file__ = main.__file__ = str(tmp_path / "inner" / "x.py")
+    for name, module in (("own_strategies", own), ("__main__", main), ("lazy_strategies", Lazy("lazy_strategies"))):
+        monkeypatch.setitem(sys.modules, name, module)
+    unload([tmp_path])
+    assert "own_strategies" not in sys.modules
+    assert sys.modules["__main__"] is main, "whoever runs"
+    assert "lazy_strategies" in sys.modules
 
 
 def test_where_a_module_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

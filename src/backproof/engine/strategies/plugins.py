@@ -171,15 +171,16 @@ def _imported_all(declared: Iterable[EntryPoint], taken: Collection[str]) -> Reg
             reason = problem(strategy)
         if reason is None and strategy.name in taken:
             reason = f"{strategy.name} is the name of a built-in strategy"
+        if reason is None:
+            for root in places(strategy.__module__):  # of another package, if the entry names what it has imported
+                written.setdefault(root, stamps([root]))
+            code, reason = _code(strategy)
         if reason is not None:
             named = getattr(strategy, "name", None)
             names = frozenset({entry.name, *([named] if isinstance(named, str) else [])} - set(taken))
             refused.append(Refused(source, names, reason[:_MOST_REASON]))
         elif all(plugin.strategy is not strategy for plugin in plugins):  # declared twice is no conflict
-            home = places(strategy.__module__)  # of another package, if the entry names what it has imported
-            for root in home:
-                written.setdefault(root, stamps([root]))
-            plugins.append(Plugin(strategy, source, code_of(strategy)))
+            plugins.append(Plugin(strategy, source, code))
     together = {path: stamp for stamped in written.values() for path, stamp in stamped.items()}
     return _without_conflicts(plugins, refused, frozenset(written), together)
 
@@ -201,6 +202,14 @@ def _imported(entry: EntryPoint) -> tuple[Any, str | None]:
         frames = own_frames(error.__traceback__)
         where = f" ({frames[-1]})" if frames and "importlib" not in frames[-1] else ""
         return None, f"cannot be imported: {type(error).__name__}: {said}{where}"
+
+
+def _code(strategy: type[Strategy]) -> tuple[bytes, str | None]:
+    """(what it is written in, None), or (nothing, why that cannot be read)."""
+    try:
+        return code_of(strategy), None
+    except OSError as error:
+        return b"", f"its files cannot be read: {error.strerror}: {Path(str(error.filename)).name}"
 
 
 def problem(strategy: Any) -> str | None:

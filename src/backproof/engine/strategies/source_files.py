@@ -53,7 +53,10 @@ def stamps(roots: Iterable[Path]) -> dict[Path, Stamp]:
 
 
 def code_of(kind: type) -> bytes:
-    """What tells the code of a class: a hash over every file of its package, or its file where it is in none."""
+    """What tells the code of a class: a hash over every file of its package, or its file where it is in none.
+
+    Raises OSError for a file of the package that cannot be read.
+    """
     home = places(kind.__module__)
     return _files_hash(home) if any(root.is_dir() for root in home) else _own_source(kind)
 
@@ -92,8 +95,8 @@ def unload(roots: Iterable[Path]) -> None:
     """Let the next import read these files again. Who holds a class of the old modules keeps it."""
     roots = set(roots)
     for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if file is not None and roots & {Path(file), *Path(file).parents}:
+        file = getattr(module, "__dict__", {}).get("__file__")  # asked as an attribute, a lazy module would import
+        if isinstance(file, str) and name != "__main__" and roots & {Path(file), *Path(file).parents}:
             del sys.modules[name]
     for root in roots:
         for path in _files(root):
