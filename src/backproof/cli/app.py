@@ -1,10 +1,11 @@
 """The command line. Commands import what they need when they run, so that `--help` is quick."""
 
+import io
 import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -236,9 +237,7 @@ _USAGE_ERROR: type[Exception] = next(
 
 
 def _main() -> int:
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    sys.stdout, sys.stderr = patient(sys.stdout), patient(sys.stderr)
     try:
         answer: Any = typer.main.get_command(app).main(prog_name="backproof", standalone_mode=False)
         return int(answer or 0)
@@ -258,6 +257,20 @@ def _main() -> int:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         return _say((error.strerror or str(error)).lower() + where, 1)
+
+
+def patient(stream: TextIO) -> TextIO:
+    """Writes everything, in whatever encoding.
+
+    With PYTHONUNBUFFERED, usual in containers, Python drops the rest of a write that a signal has cut short.
+    """
+    buffer = getattr(stream, "buffer", None)
+    if isinstance(buffer, io.RawIOBase):
+        whole = io.BufferedWriter(buffer)
+        return io.TextIOWrapper(whole, encoding=stream.encoding, errors="replace", line_buffering=True)
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
+    return stream
 
 
 def _explain(error: BackproofError) -> int:
