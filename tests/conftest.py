@@ -18,7 +18,6 @@ SETTINGS = (
     *("MONGODB_URL", "REMAP_SIGTERM", "BACKPROOF_PARENT_PID", "MAX_BACKTEST_MEMORY_MB", "STORAGE_URL"),
     *("STORAGE_CACHE_MB", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"),
 )
-STACKS = {"integration", "e2e", "chaos"}
 
 
 # the same examples in every ordinary run (see property/examples.py), and none fails because it took long
@@ -42,13 +41,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of only one size (see servers): marked, and left out in the other one with that reason. Those that start
-    whole stacks have time: everything they wait for has limits of its own."""
+    """Tests of only one size (see servers): marked, and left out in the other one with that reason."""
     in_servers = servers.wanted()
     for item in items:
-        kind = item.path.relative_to(Path(__file__).parent).parts[0]
-        if kind in STACKS and item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(600))
         local, many = item.get_closest_marker("local_stack"), item.get_closest_marker("servers")
         if in_servers and local is not None:
             item.add_marker(pytest.mark.skip(reason=f"only on the local stack: {local.args[0]}"))

@@ -23,7 +23,6 @@ from backproof.settings import load_settings
 
 SMALL = {"name": "small", "strategy_type": "buy_and_hold", "symbols": ["AAPL"], "data_source": "demo"}
 DURABLE = ("status_change", "log", "notice", "checkpoint")
-pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")

@@ -140,7 +140,6 @@ def outcome(kernels: None, shared_redis: Redis, tmp_path_factory: pytest.TempPat
     return outcome
 
 
-@pytest.mark.timeout(400)
 def test_no_generated_request_finds_a_fault(outcome: Outcome) -> None:
     text = "\n\n".join(f"{' | '.join(key)}\n{fault}" for key, fault in sorted(outcome.faults.items()))
     assert not outcome.faults, text

@@ -57,7 +57,6 @@ def book_arrays() -> list[tuple[str, int]]:
     return [(str(array.dtype), array.ndim) for array in signature[: len(Book._fields)]]
 
 
-@pytest.mark.timeout(240)
 def test_an_edit_in_a_file_that_a_kernel_calls_into_is_seen(tmp_path: Path) -> None:
     """Numba alone would load the old machine code: the file of the kernel itself has not changed.
 
