@@ -1,11 +1,18 @@
 """Real packages with plug-ins for tests: written, and installed as pip would, but without a network or a build."""
 
 import shutil
+import subprocess
+import sys
 import textwrap
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from backproof.engine.strategies import plugins
 
 HEADER = """
     from typing import ClassVar
@@ -67,3 +74,38 @@ def install(project: Path, site: Path) -> None:
         shutil.copytree(project / package, site / Path(package).name, ignore=shutil.ignore_patterns("__pycache__"))
     about = described["project"]
     write_metadata(site, about["name"], about["version"], about["entry-points"]["backproof.strategies"])
+
+
+@contextmanager
+def importable(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Meanwhile the process's own registry looks at this import path."""
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    plugins.forget()
+    yield site
+    plugins.forget()
+    drop_modules()
+
+
+def drop_modules() -> None:
+    """Those of all packages that tests write."""
+    for name in [name for name in sys.modules if name.split(".")[0].endswith("_strategies")]:
+        del sys.modules[name]
+
+
+def code_hash_of(site: Path) -> str:
+    """Of the strategy `given`, in a process of its own, as an installed plug-in is seen."""
+    code = (
+        "from backproof.engine.strategies import find_strategy\n"
+        "from backproof.engine.fingerprint import code_hash\n"
+        "print(code_hash(find_strategy('given')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=False,
+        env={"PYTHONPATH": f"{site}:{':'.join(sys.path)}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()

@@ -13,10 +13,8 @@ SOAK = int(os.environ.get("PROPERTY_EXAMPLES", "0"))
 
 
 def examples(count: int) -> settings:
+    """On top of the profile that every test has (tests/conftest.py)."""
     return settings(
-        deadline=None,
         suppress_health_check=list(HealthCheck),
         max_examples=SOAK or count,
-        derandomize=not SOAK,
-        database=None,
     )

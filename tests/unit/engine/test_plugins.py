@@ -1,7 +1,6 @@
 """Plug-ins are found, or refused with a reason; nothing they do at import or in their class stops anybody else."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import distributions
@@ -25,7 +24,7 @@ from backproof.engine.strategies import (
     warmup_of,
 )
 from backproof.errors import InvalidInput, StrategyError
-from plugin_packages import SIGNALS, write_package
+from plugin_packages import SIGNALS, code_hash_of, drop_modules, importable, write_package
 
 TAKEN = {strategy.name for strategy in built_in_strategies()}
 
@@ -38,8 +37,7 @@ def loaded(site: Path) -> plugins.Registry:
         return plugins.load(lambda: declared, TAKEN)
     finally:
         sys.path.remove(str(site))
-        for name in [name for name in sys.modules if name.split(".")[0].endswith("_strategies")]:
-            del sys.modules[name]
+        drop_modules()
 
 
 @pytest.fixture
@@ -49,14 +47,8 @@ def site(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def on_path(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An import path that the process's own registry looks at."""
-    site.mkdir()
-    monkeypatch.syspath_prepend(str(site))
-    plugins.forget()
-    yield site
-    plugins.forget()
-    for name in [name for name in sys.modules if name.split(".")[0].endswith("_strategies")]:
-        del sys.modules[name]
+    with importable(site, monkeypatch):
+        yield site
 
 
 @pytest.fixture
@@ -296,24 +288,6 @@ def test_a_class_of_ones_own_that_is_no_strategy_is_refused_by_name(whole_bars: 
 
 
 # --- identity
-
-
-def code_hash_of(site: Path) -> str:
-    """In a process of its own, as an installed plug-in is seen."""
-    code = (
-        "from backproof.engine.strategies import find_strategy\n"
-        "from backproof.engine.fingerprint import code_hash\n"
-        "print(code_hash(find_strategy('given')))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        check=False,
-        env={"PYTHONPATH": f"{site}:{':'.join(sys.path)}"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def test_the_code_hash_covers_every_file_of_the_package_and_the_distributions_version(site: Path) -> None:

@@ -1,7 +1,6 @@
 """A plug-in whose files have changed is loaded again when somebody asks, and its hash is of what was loaded."""
 
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,23 +12,16 @@ import pytest
 from backproof.engine.fingerprint import code_hash
 from backproof.engine.strategies import Strategy, all_strategies, find_strategy, plugins, refused_plugins, renew_plugins
 from backproof.engine.strategies.source_files import places, unload
-from plugin_packages import SIGNALS, write_package
+from plugin_packages import SIGNALS, code_hash_of, importable, write_package
 
 HELPED = "    from given_strategies.helper import NUMBER\n" + SIGNALS + "\n        number = NUMBER\n"
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An import path that the process's own registry looks at."""
-    site = tmp_path / "site"
-    site.mkdir()
-    monkeypatch.syspath_prepend(str(site))
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    plugins.forget()
-    yield site
-    plugins.forget()
-    for name in [name for name in sys.modules if name.split(".")[0].endswith("_strategies")]:
-        del sys.modules[name]
+    with importable(tmp_path / "site", monkeypatch) as site:
+        yield site
 
 
 def given() -> type[Strategy]:
@@ -51,16 +43,6 @@ def edit(path: Path, text: str) -> None:
     os.utime(path, ns=(before, second * 10**9 + (part + 1) % 10**9))
 
 
-def hash_in_a_new_process(site: Path) -> str:
-    code = (
-        "from backproof.engine.fingerprint import code_hash; from backproof.engine.strategies import find_strategy; "
-        "print(code_hash(find_strategy('given')))"
-    )
-    path = ":".join([str(site), *sys.path])
-    done = subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": path}, capture_output=True)
-    return done.stdout.decode().strip()
-
-
 def test_an_edited_module_is_in_force_when_it_is_asked_for_again(site: Path) -> None:
     home = write_package(site, HELPED, files={"helper.py": "NUMBER = 1\n"})
     first, first_hash = given(), code_hash(given())
@@ -71,7 +53,7 @@ def test_an_edited_module_is_in_force_when_it_is_asked_for_again(site: Path) -> 
     assert number() == 2
     assert first.number == 1, "a run that is under way goes on as it began"  # type: ignore[attr-defined]
     assert code_hash(given()) != first_hash
-    assert code_hash(given()) == hash_in_a_new_process(site)
+    assert code_hash(given()) == code_hash_of(site)
     edit(home / "helper.py", "NUMBER = 1\n")
     assert number() == 1
     assert code_hash(given()) == first_hash, "the same files are the same code"
@@ -79,10 +61,10 @@ def test_an_edited_module_is_in_force_when_it_is_asked_for_again(site: Path) -> 
 
 def test_the_hash_is_of_the_files_as_they_were_loaded(site: Path) -> None:
     home = write_package(site, HELPED, files={"helper.py": "NUMBER = 1\n"})
-    loaded, expected = given(), hash_in_a_new_process(site)
+    loaded, expected = given(), code_hash_of(site)
     edit(home / "helper.py", "NUMBER = 2\n")
     assert code_hash(loaded) == expected
-    assert code_hash(loaded) != hash_in_a_new_process(site)
+    assert code_hash(loaded) != code_hash_of(site)
 
 
 def test_new_and_removed_files_count_and_what_python_writes_does_not(site: Path) -> None:

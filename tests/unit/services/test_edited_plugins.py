@@ -1,6 +1,5 @@
 """A strategy's author edits it and runs it again: the service runs what is written, and never shows old for new."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,23 +10,17 @@ from lifecycle_support import OWNER, import_prices, mine, never
 from backproof.bootstrap import ServiceFactory
 from backproof.domain.backtest import Backtest
 from backproof.domain.lifecycle import Status
-from backproof.engine.strategies import plugins
 from backproof.errors import InvalidInput
 from backproof.services.backtests.admission import SubmitOptions
-from plugin_packages import SIGNALS, write_package
+from plugin_packages import SIGNALS, importable, write_package
 
 EVERY_FIFTH = SIGNALS.replace("[:, ::2], mask[:, 1::2]", "[:, ::5], mask[:, 1::5]")
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    site = tmp_path / "site"
-    site.mkdir()
-    monkeypatch.syspath_prepend(str(site))
-    plugins.forget()
-    yield site
-    plugins.forget()
-    sys.modules.pop("given_strategies", None)
+    with importable(tmp_path / "site", monkeypatch) as site:
+        yield site
 
 
 async def submitted(services: ServiceFactory) -> Backtest:
