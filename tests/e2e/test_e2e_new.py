@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from watching import Watch
 
-from conftest import DEMO
+from conftest import DEMO, run_to_its_end
 
 
 def parameter(page: Page, name: str) -> Locator:
@@ -80,3 +80,10 @@ def test_changing_a_finished_run_starts_from_all_of_it(page: Page, base_url: str
         DEMO["start_date"],
         DEMO["costs"]["commission_rate"],
     )
+
+
+def test_what_is_said_before_a_run_is_said_in_the_readers_language(page: Page, korean: Page, base_url: str) -> None:
+    made = run_to_its_end(base_url, **{**DEMO, "name": "Five for five percent", "risk_free_rate": 5.0})
+    for visitor, said in ((page, "A percent may be meant:"), (korean, "퍼센트를 적었을 수 있습니다:")):
+        visitor.goto(f"{base_url}/runs/new?from={made}")
+        expect(visitor.get_by_text(f"{said} risk_free_rate = 500%.")).to_be_visible()

@@ -24,3 +24,7 @@ it.each(Object.entries(sources))('%s uses only words that are there with it', (p
   const used = [...text.matchAll(/\bt\(\s*['`]([a-z_]+)\./g)].map((match) => match[1] as string);
   expect(used.filter((section) => !(section in has))).toEqual([]);
 });
+
+it('what is said of a result can be said before it, too', () => {
+  expect(creation.notice).toEqual(run.notice);
+});

@@ -1,4 +1,5 @@
 import creation from './new.json';
+import notice from './notice.json';
 
 /** Of the page that makes a backtest. */
-export default { ...creation };
+export default { ...creation, ...notice };

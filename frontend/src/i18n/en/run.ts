@@ -1,5 +1,6 @@
 import live from './live.json';
+import notice from './notice.json';
 import result from './result.json';
 
 /** Of a run's page, live and afterwards. */
-export default { ...live, ...result };
+export default { ...live, ...notice, ...result };

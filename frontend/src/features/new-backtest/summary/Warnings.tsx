@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import type { Notice as Warning } from '@/api';
 import { Notice } from '@/components/Notice';
-import { useNoticeWords } from '@/features/run/notices/ServerNotices';
+import { useNoticeWords } from '@/features/run/notices/use-notice-words';
 import { partsOf, type Wrong } from '@/lib/error-text';
 import { useErrorText, useForm } from '../form';
 

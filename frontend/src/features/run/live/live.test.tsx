@@ -7,6 +7,7 @@ import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { BacktestInput, BacktestStatus, ConnectionState, LiveRun, RunError } from '@/api';
 import { StageStepper } from '@/components/StageStepper';
 import live from '@/i18n/en/live.json';
+import dictionary from '@/i18n/en/notice.json';
 import result from '@/i18n/en/result.json';
 import shell from '@/i18n/en/shell.json';
 import words from '@/i18n/en/words.json';
@@ -26,7 +27,7 @@ beforeAll(async () => {
   }));
   await i18next.use(initReactI18next).init({
     lng: 'en',
-    resources: { en: { translation: { ...shell, ...words, ...live, ...result } } },
+    resources: { en: { translation: { ...shell, ...words, ...live, ...result, ...dictionary } } },
     interpolation: { escapeValue: false },
   });
 });
@@ -183,7 +184,7 @@ describe('notices of the server', () => {
   const text = (code: string, details = {}, message = 'as the server says it') =>
     show(<ServerNotices notices={[{ code, message, details }]} />).textContent;
 
-  it.each(Object.keys(result.notice).filter((code) => code !== 'no_trades'))('%s has words', (code) => {
+  it.each(Object.keys(dictionary.notice).filter((code) => code !== 'no_trades'))('%s has words', (code) => {
     const said = text(code, { symbols: { A: 2 }, trades: 3, bars: [1, 2], date: '2020-01-02' });
     expect(said).not.toContain('as the server says it');
     expect(said).not.toContain('{{');
@@ -191,8 +192,8 @@ describe('notices of the server', () => {
   });
 
   it('no trade at all is more than few', () => {
-    expect(text('few_trades')).toContain(result.notice.no_trades.title);
-    expect(text('few_trades', { trades: 1 })).toContain(result.notice.few_trades.title_one);
+    expect(text('few_trades')).toContain(dictionary.notice.no_trades.title);
+    expect(text('few_trades', { trades: 1 })).toContain(dictionary.notice.few_trades.title_one);
   });
 
   it('gaps are counted', () => {
